@@ -1,0 +1,68 @@
+{{- /* Every right of the operator. docs/reference/rbac.md says what each is for; a test compares the two. */ -}}
+
+{{- define "pronote-operator.rules.clusterScoped" -}}
+- apiGroups: [pronote.hosting]
+  resources: [backuppolicies, versionchannels]
+  verbs: [get, list, watch]
+- apiGroups: [pronote.hosting]
+  resources: [backuppolicies/status, versionchannels/status]
+  verbs: [patch]
+- apiGroups: [storage.k8s.io]
+  resources: [storageclasses]
+  verbs: [get]
+{{- end -}}
+
+{{- define "pronote-operator.rules.namespaced" -}}
+- apiGroups: [pronote.hosting]
+  resources: [pronotebases, publications, casdelegations]
+  verbs: [get, list, watch]
+- apiGroups: [pronote.hosting]
+  resources: [pronotebases/status, publications/status, casdelegations/status]
+  verbs: [patch]
+- apiGroups: [apps]
+  resources: [statefulsets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [services, configmaps]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: ["", events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}
+
+{{- define "pronote-operator.rules.secrets" -}}
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, list, watch, create, patch, delete]
+{{- end -}}
+
+{{- /* Lets the operator give itself the role for Secrets in a namespace, and no other role. */ -}}
+{{- define "pronote-operator.rules.bindSecrets" -}}
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [clusterroles]
+  resourceNames: [{{ include "pronote-operator.roleForSecrets" . }}]
+  verbs: [bind]
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [rolebindings]
+  verbs: [list, create]
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [rolebindings]
+  resourceNames: [pronote-operator-secrets]
+  verbs: [get, patch, delete]
+{{- end -}}
+
+{{- define "pronote-operator.rules.lease" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [pronote-operator]
+  verbs: [get, update]
+{{- end -}}
