@@ -1,0 +1,142 @@
+"""What differs between a manifest and the object that is there.
+
+Everything that the manifest sets must be there and be equal; what others added is theirs: fields that we do not set,
+labels and annotations, items of lists that the API merges by key. Lists that the API replaces as a whole (the rules of
+a NetworkPolicy, a command, access modes) must be equal to the last item, or a rule added by hand would stay for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pronote_operator.planning.quantities import InvalidQuantityError, quantity_value
+
+OUR_GROUP = "pronote.hosting/"
+"""API group of the owners that are ours; references to other owners are not looked at."""
+
+_KEYED_LISTS: dict[str, tuple[str, ...]] = {
+    "containers": ("name",),
+    "initContainers": ("name",),
+    "volumes": ("name",),
+    "env": ("name",),
+    "imagePullSecrets": ("name",),
+    "volumeMounts": ("mountPath",),
+    "volumeDevices": ("devicePath",),
+    "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
+    "hostAliases": ("ip",),
+}
+"""Lists that server-side apply merges, and their keys (the API's list-map-keys). `ports` is seen by its items."""
+
+_QUANTITY_MAPS = frozenset({"requests", "limits"})
+_ABSENT: Any = object()
+
+
+def differs(wanted: Mapping[str, Any], live: object) -> list[str]:
+    """Paths at which `live` is not what `wanted` says, such as `spec.template.spec.containers[server].image`.
+
+    Args:
+        wanted: a manifest that a builder made.
+        live: the object as the API gave it. `apiVersion` and `kind` may be missing, as in a list. An owner reference to
+            one of our kinds that `wanted` does not have (`deletionPolicy: Retain`) is reported: the garbage collector
+            would act on it.
+
+    Returns:
+        The paths in the manifest's order; empty when nothing is to be done.
+    """
+    if not isinstance(live, Mapping):
+        return ["(object)"]
+    paths: list[str] = []
+    for key, value in wanted.items():
+        if key == "metadata":
+            _compare_metadata(value, live.get("metadata"), paths)
+            continue
+        there = live.get(key, _ABSENT)
+        if there == value or (there is _ABSENT and key in ("apiVersion", "kind")):
+            continue
+        _compare(value, there, key, key, paths)
+    return paths
+
+
+def _compare_metadata(wanted: Mapping[str, Any], live: Any, paths: list[str]) -> None:
+    there = live if isinstance(live, Mapping) else {}
+    for key, value in wanted.items():
+        if key != "ownerReferences" and there.get(key, _ABSENT) != value:
+            _compare(value, there.get(key, _ABSENT), key, f"metadata.{key}", paths)
+    _compare_owners(wanted.get("ownerReferences", ()), there.get("ownerReferences") or (), paths)
+
+
+def _compare_owners(wanted: Any, live: Any, paths: list[str]) -> None:
+    present = {owner.get("uid"): owner for owner in live if isinstance(owner, Mapping)}
+    for owner in wanted:
+        _compare(owner, present.pop(owner["uid"], _ABSENT), "", f"metadata.ownerReferences[{owner['uid']}]", paths)
+    paths.extend(
+        f"metadata.ownerReferences[{uid}]"
+        for uid, owner in present.items()
+        if str(owner.get("apiVersion", "")).startswith(OUR_GROUP)
+    )
+
+
+def _compare(wanted: Any, live: Any, key: str, path: str, paths: list[str]) -> None:
+    """Append the paths below `path` at which `live` lacks or contradicts `wanted`; `key` is the field's own name."""
+    if wanted == live:
+        return
+    if isinstance(wanted, Mapping):
+        if not isinstance(live, Mapping):
+            paths.append(path)
+        elif key in _QUANTITY_MAPS:
+            paths.extend(f"{path}.{k}" for k, v in wanted.items() if not _same_quantity(v, live.get(k)))
+        else:
+            for name, value in wanted.items():
+                there = live.get(name, _ABSENT)
+                if there != value:
+                    _compare(value, there, name, f"{path}.{name}", paths)
+    elif isinstance(wanted, list):
+        _compare_list(wanted, live, key, path, paths)
+    elif not (key == "sizeLimit" and _same_quantity(wanted, live)):
+        paths.append(path)
+
+
+def _compare_list(wanted: list[Any], live: Any, key: str, path: str, paths: list[str]) -> None:
+    if live is _ABSENT and not wanted:
+        return  # The API drops an empty list.
+    if not isinstance(live, list):
+        paths.append(path)
+        return
+    names = _KEYED_LISTS.get(key) or (_port_key(wanted) if key == "ports" else None)
+    if names is None:
+        _compare_whole(wanted, live, path, paths)
+        return
+    present = {tuple(item.get(n) for n in names): item for item in live if isinstance(item, Mapping)}
+    for item in wanted:
+        identity = tuple(item.get(n) for n in names)
+        there = present.get(identity, _ABSENT)
+        if there != item:
+            _compare(item, there, "", f"{path}[{item.get('name', identity[0])}]", paths)
+
+
+def _compare_whole(wanted: list[Any], live: list[Any], path: str, paths: list[str]) -> None:
+    """A list that the API replaces as a whole; its items may still have got defaults."""
+    if len(wanted) != len(live):
+        paths.append(path)
+        return
+    for position, item in enumerate(wanted):
+        if item != live[position]:
+            _compare(item, live[position], "", f"{path}[{position}]", paths)
+
+
+def _port_key(wanted: list[Any]) -> tuple[str, ...] | None:
+    """`ports` is a map in a container (containerPort) and in a Service (name), and a whole in a NetworkPolicy."""
+    first = wanted[0] if wanted and isinstance(wanted[0], Mapping) else {}
+    if "containerPort" in first:
+        return ("containerPort", "protocol")
+    return ("port", "protocol") if "name" in first else None
+
+
+def _same_quantity(wanted: Any, live: Any) -> bool:
+    if wanted == live:
+        return True
+    try:
+        return quantity_value(str(wanted)) == quantity_value(str(live))
+    except InvalidQuantityError:
+        return False
