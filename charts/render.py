@@ -3,8 +3,8 @@
 - `charts/pronote-operator/files/crds/` is a copy of `crds/`: a chart can only read files inside its own folder.
 - `manifests/install.yaml` is the chart rendered with its default values, for those who do not use Helm.
 
-`charts/render.py --write` makes both anew, `--check` compares and exits 1 when one differs. Needs Helm, found on PATH or in
-the folder of the local cluster (PRONOTE_STATE).
+`charts/render.py --write` makes both anew, `--check` compares and exits 1 when one differs. Needs Helm, found on PATH
+or in the folder of the local cluster (PRONOTE_STATE).
 """
 
 import argparse

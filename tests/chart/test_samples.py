@@ -1,0 +1,73 @@
+"""The samples parse, carry valid establishments' numbers, and refer to what they bring."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.chart.rendering import ROOT, Manifest, templated
+
+SAMPLES = ROOT / "manifests" / "samples"
+LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
+"""The control letter of a UAI is the one at the remainder of its seven digits by 23."""
+
+BRINGING_BASES = ["one-school.yaml", "ten-schools.yaml"]
+
+
+def documents(path: Path) -> list[Manifest]:
+    """All documents of a file."""
+    return [document for document in yaml.safe_load_all(path.read_text()) if document]
+
+
+def of_kind(manifests: list[Manifest], kind: str) -> list[Manifest]:
+    """Those of one kind."""
+    return [manifest for manifest in manifests if manifest["kind"] == kind]
+
+
+@pytest.mark.parametrize(("file", "count"), [("one-school.yaml", 1), ("ten-schools.yaml", 10)])
+def test_each_school_has_a_valid_and_unique_uai(file: str, count: int) -> None:
+    uais = [base["spec"]["uai"] for base in of_kind(documents(SAMPLES / file), "PronoteBase")]
+    assert len(set(uais)) == len(uais) == count
+    for uai in uais:
+        assert uai[7:] == LETTERS[int(uai[:7]) % 23], uai
+
+
+@pytest.mark.parametrize("file", BRINGING_BASES)
+def test_the_references_of_each_school_are_in_the_same_file(file: str) -> None:
+    manifests = documents(SAMPLES / file)
+    (channel,) = of_kind(manifests, "VersionChannel")
+    (policy,) = of_kind(manifests, "BackupPolicy")
+    namespaces = {namespace["metadata"]["name"] for namespace in of_kind(manifests, "Namespace")}
+    for shared in (channel, policy):
+        assert shared["metadata"]["annotations"] == {"pronote.hosting/is-default": "true"}
+    for base in of_kind(manifests, "PronoteBase"):
+        assert base["metadata"]["namespace"] in namespaces
+        assert base["spec"]["calendar"] in channel["spec"]["calendars"]
+
+
+def test_the_samples_share_one_channel_and_one_policy() -> None:
+    """Two different ones under the same name would be taken in turns by whoever applies both files."""
+
+    def shared(file: str) -> list[Any]:
+        return [m for m in documents(SAMPLES / file) if m["kind"] in ("VersionChannel", "BackupPolicy")]
+
+    assert shared("one-school.yaml") == shared("ten-schools.yaml")
+
+
+@pytest.mark.parametrize("file", [*BRINGING_BASES, "tenant-namespace.yaml"])
+def test_schools_live_where_pod_security_is_restricted(file: str) -> None:
+    (namespace,) = of_kind(documents(SAMPLES / file), "Namespace")
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_the_manager_of_a_tenant_edits_pronote_resources_only() -> None:
+    manifests = documents(SAMPLES / "tenant-namespace.yaml")
+    (role,) = of_kind(manifests, "Role")
+    writing = [rule for rule in role["rules"] if set(rule["verbs"]) - {"get", "list", "watch"}]
+    assert {group for rule in writing for group in rule["apiGroups"]} == {"pronote.hosting"}
+    assert {"ResourceQuota", "LimitRange", "RoleBinding"} <= {m["kind"] for m in manifests}
+
+
+def test_the_namespaced_values_are_accepted_by_the_schema() -> None:
+    assert templated("-f", SAMPLES / "namespaced-values.yaml").returncode == 0
