@@ -117,6 +117,13 @@ def test_a_single_pod_does_not_block_a_drain() -> None:
     assert "PodDisruptionBudget" not in {m["kind"] for m in render("--set", "replicaCount=1")}
 
 
+def test_without_a_lease_two_pods_never_act_at_once() -> None:
+    alone = ("--set", "settings.leaderElection=false,replicaCount=1")
+    assert one(render(*alone), "Deployment")["spec"]["strategy"] == {"type": "Recreate"}
+    refused = templated("--set", "settings.leaderElection=false")
+    assert "at '/replicaCount': maximum: got 2, want 1" in refused.stderr
+
+
 def test_the_selectors_find_the_operator_and_not_the_test(cluster_wide: list[Manifest]) -> None:
     deployment = one(cluster_wide, "Deployment")
     labels = deployment["spec"]["template"]["metadata"]["labels"].items()
