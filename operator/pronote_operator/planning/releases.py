@@ -16,7 +16,7 @@ class Release(Protocol):
     def version(self) -> str: ...
 
     @property
-    def from_(self) -> str | None: ...
+    def from_(self) -> datetime | None: ...
 
 
 R = TypeVar("R", bound=Release)
@@ -29,7 +29,6 @@ def due_release(releases: Sequence[R], tz: str, now: datetime) -> R | None:
 
     Raises:
         UnknownZoneError: `tz` is no time zone.
-        ValueError: a `from` is not a local time.
     """
     for release in reversed(releases):
         comes = release_time(release, tz)
@@ -47,18 +46,7 @@ def next_release_time(releases: Iterable[Release], tz: str, now: datetime) -> da
 def release_time(release: Release, tz: str) -> datetime | None:
     """The instant (UTC) at which `release` comes for a base in `tz`; None when it always has been there.
 
-    `from` is what the clock on the wall shows (no offset): on the autumn night its first occurrence counts, and a time
-    that the spring night skips comes as long after the change.
-
-    Raises:
-        ValueError: `from` is not a time, or carries an offset.
+    `from` is what the clock on the wall shows (naive): on the autumn night its first occurrence counts, and a time that
+    the spring night skips comes as long after the change.
     """
-    if release.from_ is None:
-        return None
-    local = datetime.fromisoformat(release.from_)
-    if local.tzinfo is not None:
-        raise ValueError(
-            f"from of release {release.version} is {release.from_}: write local time, without an offset, "
-            "as in 2026-08-26T20:00:00"
-        )
-    return instant(local, tz)
+    return None if release.from_ is None else instant(release.from_, tz)

@@ -43,7 +43,7 @@ class Candidate:
 
     @property
     def waits(self) -> bool:
-        """Whether it needs a turn and can use one: a suspended or stalled base could not, and would hold up the rest."""
+        """Whether it needs a turn and can use one: a suspended or stalled base could not, and would hold up others."""
         if self.stopped or self.suspended or self.stalled or self.desired is None or self.due is None:
             return False
         return self.due != self.desired

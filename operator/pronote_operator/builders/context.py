@@ -1,0 +1,91 @@
+"""What a builder needs to know, and the metadata that all children share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from pronote_operator.api.constants import API_VERSION
+from pronote_operator.api.pronotebase import PronoteBase
+from pronote_operator.builders.names import Names, child_labels
+
+Manifest = dict[str, Any]
+"""A manifest for server-side apply: what we set, in the form in which the API server gives it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The release that the base is to run."""
+
+    version: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuilderOptions:
+    """What the operator's own configuration contributes. None of it may restart a school (see `pinning`)."""
+
+    operator_image: str
+    """Image of the operator; what new pods use for prepare and agent."""
+    image_pull_policy: str | None = None
+    client_host_template: str = "{name}-client.{namespace}.svc"
+    client_service_type: str = "ClusterIP"
+    operator_namespace: str = "pronote-system"
+    operator_pod_labels: dict[str, str] = field(default_factory=lambda: {"app.kubernetes.io/name": "pronote-operator"})
+    """Labels of the operator's pod: only it may speak to the agents."""
+
+
+@dataclass(frozen=True)
+class BuildContext:
+    """One base and everything that its children follow from."""
+
+    base: PronoteBase
+    options: BuilderOptions
+    release: Release
+    school_year: int
+    """The school year to serve: 2026 for 2026-2027."""
+    agent_image: str
+    """Image for prepare and agent in a new pod template, usually `options.operator_image`."""
+
+    @cached_property
+    def name(self) -> str:
+        return self.base.metadata.name
+
+    @cached_property
+    def namespace(self) -> str:
+        return self.base.metadata.namespace
+
+    @cached_property
+    def names(self) -> Names:
+        return Names(self.name)
+
+    @cached_property
+    def superadmin_secret(self) -> str:
+        """The Secret with the superadministrator: the one that the spec names, or the generated one."""
+        return self.base.spec.super_admin.secret_name or self.names.superadmin_secret
+
+    @cached_property
+    def deletes_data(self) -> bool:
+        """Whether the volumes and the snapshots' key go with the base."""
+        return self.base.spec.deletion_policy == "Delete"
+
+    def owner_reference(self) -> dict[str, Any]:
+        """The reference that makes the base the controller of a child."""
+        return {
+            "apiVersion": API_VERSION,
+            "kind": "PronoteBase",
+            "name": self.name,
+            "uid": self.base.metadata.uid,
+            "controller": True,
+            "blockOwnerDeletion": True,
+        }
+
+    def metadata(self, name: str, *, owned: bool = True, annotations: dict[str, str] | None = None) -> dict[str, Any]:
+        """The metadata of the child `name`; `owned` children go with the base."""
+        metadata: dict[str, Any] = {"name": name, "namespace": self.namespace, "labels": child_labels(self.name)}
+        if annotations:
+            metadata["annotations"] = annotations
+        if owned:
+            metadata["ownerReferences"] = [self.owner_reference()]
+        return metadata

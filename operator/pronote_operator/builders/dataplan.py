@@ -1,0 +1,31 @@
+"""The data plan: what `prepare` is to make of the data volume before the server starts.
+
+It stands in the pod template, so that a change of plan is an ordinary roll: the old pod is gone before the new one
+touches the data.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronote_operator.builders.context import BuildContext
+from pronote_operator.planning.hashing import canonical_json
+
+PLAN_VERSION = "v1"
+
+
+def data_plan(ctx: BuildContext) -> dict[str, Any]:
+    """The plan for a base: its identity, the school year to serve, and how the very first base is made."""
+    return {
+        "plan": PLAN_VERSION,
+        "namespace": ctx.namespace,
+        "name": ctx.name,
+        "uai": ctx.base.spec.uai,
+        "schoolYear": ctx.school_year,
+        "source": ctx.base.spec.source.to_manifest(),
+    }
+
+
+def data_plan_json(ctx: BuildContext) -> str:
+    """The plan as the environment of `prepare` carries it."""
+    return canonical_json(data_plan(ctx))

@@ -1,0 +1,82 @@
+"""The host name under which Clients reach a base, from the operator's template."""
+
+from __future__ import annotations
+
+import re
+import string
+from functools import lru_cache
+
+from pronote_operator.builders.context import BuildContext
+from pronote_operator.builders.names import CLIENT_PORT
+
+PLACEHOLDERS = ("name", "namespace", "uai")
+_HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+
+
+class HostTemplateError(ValueError):
+    """A template of host names that cannot be used."""
+
+
+def client_host(ctx: BuildContext) -> str:
+    """The host of the base for Clients.
+
+    Raises:
+        HostTemplateError: see `host_from_template`.
+    """
+    return host_from_template(
+        ctx.options.client_host_template, name=ctx.name, namespace=ctx.namespace, uai=ctx.base.spec.uai
+    )
+
+
+def client_endpoint(ctx: BuildContext) -> tuple[str, int]:
+    """Host and port of the base for Clients, as in `status.endpoints.client`.
+
+    Raises:
+        HostTemplateError: see `host_from_template`.
+    """
+    return client_host(ctx), CLIENT_PORT
+
+
+@lru_cache(maxsize=64)
+def check_host_template(template: str) -> None:
+    """Refuse a template that no base can have a host from: to be called once, when the operator starts.
+
+    Raises:
+        HostTemplateError: an unknown placeholder, or text that is no host name; the message says what is allowed.
+    """
+    host_from_template(template, name="name", namespace="namespace", uai="0750654D")
+
+
+def host_from_template(template: str, *, name: str, namespace: str, uai: str) -> str:
+    """`template` with `{name}`, `{namespace}` and `{uai}` (lower case) filled in.
+
+    Raises:
+        HostTemplateError: another placeholder occurs, braces do not match, or the result is not a DNS name in lower
+            case (at most 253 characters, labels of at most 63).
+    """
+    allowed = ", ".join(f"{{{placeholder}}}" for placeholder in PLACEHOLDERS)
+    values = {"name": name, "namespace": namespace, "uai": uai.lower()}
+    parts: list[str] = []
+    try:
+        for text, placeholder, form, conversion in string.Formatter().parse(template):
+            parts.append(text)
+            if placeholder is None:
+                continue
+            if placeholder not in values or form or conversion:
+                raise HostTemplateError(
+                    f"host template {template!r} has the placeholder {{{placeholder}}}; allowed are {allowed}"
+                )
+            parts.append(values[placeholder])
+    except HostTemplateError:
+        raise
+    except ValueError as error:
+        raise HostTemplateError(
+            f"host template {template!r} cannot be read ({error}); allowed are {allowed}"
+        ) from error
+    host = "".join(parts)
+    if not _HOST.fullmatch(host):
+        raise HostTemplateError(
+            f"host template {template!r} gives {host!r}, which is not a DNS name: lower-case letters, digits, "
+            "hyphens inside, labels of at most 63 characters, 253 in all"
+        )
+    return host

@@ -1,0 +1,100 @@
+"""Names and labels of the children of a base: fixed for good, because volumes and keys outlive the base."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pronote_operator.api.constants import APP_NAME, FIELD_MANAGER, GROUP, LABEL_BASE, LABEL_MANAGED_BY, LABEL_NAME
+
+LABEL_COMPONENT = "app.kubernetes.io/component"
+LABEL_VERSION = f"{GROUP}/version"
+"""On the pod: the version of the release that it runs."""
+COMPONENT_SERVER = "server"
+
+ANNOTATION_ROLL_INPUTS = f"{GROUP}/roll-inputs"
+ANNOTATION_POD_TEMPLATE = f"{GROUP}/pod-template"
+
+SUPERADMIN_KEYS = ("username", "password")
+TLS_KEYS = ("tls.crt", "tls.key", "ca.crt")
+"""What a pod gets to see of the TLS Secret: never the key of the authority."""
+CA_KEY = "ca.key"
+AGENT_TOKEN_KEY = "token"  # noqa: S105 (a key's name)
+SNAPSHOT_KEY_KEY = "passphrase"
+SETTINGS_KEY = "settings.json"
+PARAMETERS_KEY = "parameters.json"
+
+CLIENT_PORT = 49300
+METRICS_PORT = 8080
+AGENT_PORT = 8443
+ADMIN_PORT = 8081
+"""The server's admin API, on loopback only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of the children of one base."""
+
+    base: str
+
+    @property
+    def data_claim(self) -> str:
+        return f"{self.base}-data"
+
+    @property
+    def snapshots_claim(self) -> str:
+        return f"{self.base}-snapshots"
+
+    @property
+    def superadmin_secret(self) -> str:
+        """The Secret that the operator makes when the spec names none."""
+        return f"{self.base}-superadmin"
+
+    @property
+    def tls_secret(self) -> str:
+        return f"{self.base}-tls"
+
+    @property
+    def agent_secret(self) -> str:
+        return f"{self.base}-agent"
+
+    @property
+    def snapshot_key_secret(self) -> str:
+        return f"{self.base}-snapshot-key"
+
+    @property
+    def settings(self) -> str:
+        return f"{self.base}-settings"
+
+    @property
+    def parameters(self) -> str:
+        return f"{self.base}-parameters"
+
+    @property
+    def client_service(self) -> str:
+        return f"{self.base}-client"
+
+    @property
+    def agent_service(self) -> str:
+        return f"{self.base}-agent"
+
+    @property
+    def network_policy(self) -> str:
+        return self.base
+
+    @property
+    def statefulset(self) -> str:
+        return self.base
+
+    @property
+    def pod(self) -> str:
+        return f"{self.base}-0"
+
+
+def child_labels(base: str) -> dict[str, str]:
+    """The labels of every child; nothing is copied from the base's own labels."""
+    return {LABEL_MANAGED_BY: FIELD_MANAGER, LABEL_NAME: APP_NAME, LABEL_BASE: base}
+
+
+def server_selector(base: str) -> dict[str, str]:
+    """What selects the server's pod, and no other pod of the same base; immutable in a StatefulSet."""
+    return {LABEL_NAME: APP_NAME, LABEL_BASE: base, LABEL_COMPONENT: COMPONENT_SERVER}

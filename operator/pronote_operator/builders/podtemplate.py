@@ -1,0 +1,236 @@
+"""The pod of a base: `prepare`, then the agent as a native sidecar, then the server (design, section 3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pronote_operator.builders.context import BuildContext
+from pronote_operator.builders.dataplan import data_plan_json
+from pronote_operator.builders.names import (
+    ADMIN_PORT,
+    AGENT_PORT,
+    AGENT_TOKEN_KEY,
+    CLIENT_PORT,
+    LABEL_VERSION,
+    METRICS_PORT,
+    SETTINGS_KEY,
+    SNAPSHOT_KEY_KEY,
+    SUPERADMIN_KEYS,
+    TLS_KEYS,
+    child_labels,
+    server_selector,
+)
+from pronote_operator.planning.quantities import canonical_quantity
+
+UID = 10001
+TERMINATION_GRACE_SECONDS = 40
+"""The server stops within 30 s (instance contract v1); the agent and the kubelet get the rest."""
+
+VOLUME_PATH = "/var/lib/pronote"
+SNAPSHOTS_PATH = "/var/lib/snapshots"
+CONFIG_PATH = "/etc/pronote"
+
+_SECRET_MODE = 0o440
+"""Files of Secrets belong to root and to the pod's group, which reads them."""
+
+SERVER_RESOURCES = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
+AGENT_RESOURCES = {"requests": {"cpu": "10m", "memory": "48Mi"}, "limits": {"cpu": "500m", "memory": "128Mi"}}
+PREPARE_RESOURCES = AGENT_RESOURCES
+
+_CONTAINER_SECURITY = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+}
+_POD_SECURITY = {
+    "runAsNonRoot": True,
+    "runAsUser": UID,
+    "runAsGroup": UID,
+    "fsGroup": UID,
+    "fsGroupChangePolicy": "OnRootMismatch",
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+
+
+def pod_template(ctx: BuildContext) -> dict[str, Any]:
+    """The newest pod template for a base; a running base may keep an older one (see `pinning`)."""
+    labels = child_labels(ctx.name) | server_selector(ctx.name) | {LABEL_VERSION: ctx.release.version}
+    return {
+        "metadata": {"labels": labels},
+        "spec": {
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": _POD_SECURITY,
+            "terminationGracePeriodSeconds": TERMINATION_GRACE_SECONDS,
+            "initContainers": [_prepare(ctx), _agent(ctx)],
+            "containers": [_server(ctx)],
+            "volumes": _volumes(ctx),
+        },
+    }
+
+
+def _prepare(ctx: BuildContext) -> dict[str, Any]:
+    return _container(
+        ctx,
+        "prepare",
+        image=ctx.agent_image,
+        command=["pronote-prepare"],
+        env={"PRONOTE_DATA_PLAN": data_plan_json(ctx), "PRONOTE_VOLUME": VOLUME_PATH},
+        mounts=[_DATA_MOUNT, _SNAPSHOTS_MOUNT, _config_mount("snapshot-key"), _TMP_MOUNT],
+        resources=PREPARE_RESOURCES,
+    )
+
+
+def _agent(ctx: BuildContext) -> dict[str, Any]:
+    container = _container(
+        ctx,
+        "agent",
+        image=ctx.agent_image,
+        command=["pronote-agent"],
+        env={
+            "PRONOTE_ADMIN_URL": f"http://127.0.0.1:{ADMIN_PORT}",
+            "PRONOTE_AGENT_TOKEN_FILE": f"{CONFIG_PATH}/agent/{AGENT_TOKEN_KEY}",
+            "PRONOTE_TLS": f"{CONFIG_PATH}/tls",
+            "PRONOTE_UAI": ctx.base.spec.uai,
+        },
+        mounts=[
+            _DATA_MOUNT,
+            _SNAPSHOTS_MOUNT,
+            _config_mount("agent"),
+            _config_mount("snapshot-key"),
+            _config_mount("tls"),
+            _TMP_MOUNT,
+        ],
+        resources=AGENT_RESOURCES,
+    )
+    return container | {
+        "restartPolicy": "Always",
+        "ports": [_port("metrics", METRICS_PORT), _port("agent", AGENT_PORT)],
+        # The server starts once the agent answers, because the server's own probes go through it.
+        "startupProbe": _probe("/livez", period=1, failures=120),
+        "livenessProbe": _probe("/livez", period=10, failures=3),
+        "readinessProbe": _probe("/readyz", period=5, failures=2),
+    }
+
+
+def _server(ctx: BuildContext) -> dict[str, Any]:
+    container = _container(
+        ctx,
+        "server",
+        image=ctx.release.image,
+        command=["pronote-server", "serve"],
+        env={
+            "PRONOTE_DATA": f"{VOLUME_PATH}/years",
+            "PRONOTE_SCHOOL_YEAR": str(ctx.school_year),
+            "PRONOTE_UAI": ctx.base.spec.uai,
+            "PRONOTE_CHECKPOINTS": f"{VOLUME_PATH}/checkpoints",
+            "PRONOTE_SETTINGS": f"{CONFIG_PATH}/settings/{SETTINGS_KEY}",
+            "PRONOTE_SUPERADMIN": f"{CONFIG_PATH}/superadmin",
+            "PRONOTE_TLS": f"{CONFIG_PATH}/tls",
+            "PRONOTE_CLIENT_PORT": str(CLIENT_PORT),
+            "PRONOTE_ADMIN_PORT": str(ADMIN_PORT),
+        },
+        mounts=[_DATA_MOUNT, _config_mount("settings"), _config_mount("superadmin"), _config_mount("tls"), _TMP_MOUNT],
+        resources=server_resources(ctx),
+    )
+    return container | {
+        "ports": [_port("client", CLIENT_PORT)],
+        # The admin API is on loopback, out of the kubelet's reach: the agent answers for it. A large base may take
+        # minutes to open (ten here) before the liveness probe counts.
+        "startupProbe": _probe("/server/livez", period=1, failures=600),
+        "livenessProbe": _probe("/server/livez", period=10, failures=6),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+
+
+def server_resources(ctx: BuildContext) -> dict[str, dict[str, str]]:
+    """Requests and limits of the server: the defaults, but for each resource that the spec names in either map.
+
+    A default request above a limit of the spec, or the reverse, would make the pod invalid.
+    """
+    chosen = ctx.base.spec.resources
+    given = {"requests": chosen.requests.to_manifest(), "limits": chosen.limits.to_manifest()}
+    named = {resource for amounts in given.values() for resource in amounts}
+    merged = {
+        part: {
+            **{resource: amount for resource, amount in SERVER_RESOURCES[part].items() if resource not in named},
+            **{resource: canonical_quantity(amount) for resource, amount in given[part].items()},
+        }
+        for part in ("requests", "limits")
+    }
+    return {part: amounts for part, amounts in merged.items() if amounts}
+
+
+def _volumes(ctx: BuildContext) -> list[dict[str, Any]]:
+    names = ctx.names
+    return [
+        {"name": "data", "persistentVolumeClaim": {"claimName": names.data_claim}},
+        {"name": "snapshots", "persistentVolumeClaim": {"claimName": names.snapshots_claim}},
+        {
+            "name": "settings",
+            "configMap": {"name": names.settings, "defaultMode": _SECRET_MODE, "items": _items(SETTINGS_KEY)},
+        },
+        _secret_volume("superadmin", ctx.superadmin_secret, *SUPERADMIN_KEYS),
+        _secret_volume("tls", names.tls_secret, *TLS_KEYS),
+        _secret_volume("agent", names.agent_secret, AGENT_TOKEN_KEY),
+        _secret_volume("snapshot-key", names.snapshot_key_secret, SNAPSHOT_KEY_KEY),
+        {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
+    ]
+
+
+def _container(
+    ctx: BuildContext,
+    name: str,
+    *,
+    image: str,
+    command: list[str],
+    env: dict[str, str],
+    mounts: list[dict[str, Any]],
+    resources: dict[str, dict[str, str]],
+) -> dict[str, Any]:
+    container: dict[str, Any] = {
+        "name": name,
+        "image": image,
+        "command": command,
+        "env": [{"name": variable, "value": value} for variable, value in env.items()],
+        "resources": resources,
+        "securityContext": _CONTAINER_SECURITY,
+        "volumeMounts": mounts,
+    }
+    if ctx.options.image_pull_policy:
+        container["imagePullPolicy"] = ctx.options.image_pull_policy
+    return container
+
+
+def _secret_volume(name: str, secret: str, *keys: str) -> dict[str, Any]:
+    """Only the named keys, and never by subPath: the kubelet then brings changes into the running pod."""
+    return {
+        "name": name,
+        "secret": {"secretName": secret, "defaultMode": _SECRET_MODE, "items": _items(*keys)},
+    }
+
+
+def _items(*keys: str) -> list[dict[str, str]]:
+    return [{"key": key, "path": key} for key in keys]
+
+
+def _config_mount(volume: str) -> dict[str, Any]:
+    return {"name": volume, "mountPath": f"{CONFIG_PATH}/{volume}", "readOnly": True}
+
+
+_DATA_MOUNT = {"name": "data", "mountPath": VOLUME_PATH}
+_SNAPSHOTS_MOUNT = {"name": "snapshots", "mountPath": SNAPSHOTS_PATH}
+_TMP_MOUNT = {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108 (an emptyDir of the pod)
+
+
+def _port(name: str, number: int) -> dict[str, Any]:
+    return {"name": name, "containerPort": number, "protocol": "TCP"}
+
+
+def _probe(path: str, *, period: int, failures: int) -> dict[str, Any]:
+    return {
+        "httpGet": {"path": path, "port": METRICS_PORT, "scheme": "HTTP"},
+        "periodSeconds": period,
+        "timeoutSeconds": 3,
+        "failureThreshold": failures,
+    }
