@@ -1,0 +1,102 @@
+"""``pronote-prepare``: the init container that makes a base's data volume hold what its data plan asks.
+
+Environment: ``PRONOTE_DATA_PLAN`` (JSON, see `plan`), ``PRONOTE_VOLUME`` (default ``/var/lib/pronote``),
+``PRONOTE_TERMINATION_LOG`` (default ``/dev/termination-log``). Exit codes: 0 done or nothing to do, 65 refused, 74
+the volume failed (try again), 70 a fault of prepare. One JSON line on stderr says the same as the termination message.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from pronote_operator.prepare.outcome import EXIT_INTERNAL, EXIT_OK, EXIT_REFUSED, Outcome, RefusedError, of_os_error
+
+if TYPE_CHECKING:
+    from pronote_operator.prepare.plan import DataPlan
+
+TERMINATION_MESSAGE_BYTES: Final = 4096
+"""What the kubelet reads of a termination message."""
+
+_MESSAGE_CHARACTERS: Final = 600
+"""Bound of the sentence inside: even escaped six bytes to a character, the whole fits in the 4096 bytes."""
+
+
+def main() -> NoReturn:
+    """Entry point of the console script."""
+    # As process 1 of the container, SIGTERM would be ignored; ending at once is safe at any instruction.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
+    sys.exit(run(os.environ))
+
+
+def run(environment: Mapping[str, str]) -> int:
+    """One run.
+
+    Args:
+        environment: of the process.
+
+    Returns:
+        The exit code.
+    """
+    # Looking for plug-ins in the metadata of every installed package is a tenth of the whole run.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    from pronote_operator.prepare.plan import parse_plan
+    from pronote_operator.prepare.run import carry_out
+
+    plan: DataPlan | None = None
+    detail: dict[str, str] = {}
+    try:
+        plan = parse_plan(environment.get("PRONOTE_DATA_PLAN", ""))
+        outcome = carry_out(plan, environment.get("PRONOTE_VOLUME", "/var/lib/pronote"), _now)
+    except RefusedError as refused:
+        outcome = Outcome("Refused", refused.reason, refused.message, EXIT_REFUSED)
+    except OSError as error:
+        outcome = of_os_error(error)
+    except Exception as error:  # noqa: BLE001 - the operator must learn of a fault by the termination message
+        outcome = Outcome("Failed", "InternalError", f"{type(error).__name__}: {error}", EXIT_INTERNAL)
+        import traceback
+
+        detail["traceback"] = traceback.format_exc()
+    if plan is not None:
+        outcome = replace(outcome, school_year=plan.school_year)
+        detail.update(namespace=plan.namespace, name=plan.name, uai=plan.uai)
+    _report(outcome, environment.get("PRONOTE_TERMINATION_LOG", "/dev/termination-log"), detail)
+    return outcome.exit_code
+
+
+def _report(outcome: Outcome, path: str, detail: Mapping[str, str]) -> None:
+    said = {
+        "result": outcome.result,
+        "reason": outcome.reason,
+        "message": outcome.message[:_MESSAGE_CHARACTERS],
+        "schoolYear": outcome.school_year,
+    }
+    _log("info" if outcome.exit_code == EXIT_OK else "error", {**said, **detail})
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            os.write(descriptor, json.dumps(said).encode()[:TERMINATION_MESSAGE_BYTES])
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        _log("warning", {"message": f"the termination message could not be written to {path}: {error.strerror}"})
+
+
+def _log(level: str, members: Mapping[str, object]) -> None:
+    line = json.dumps({"time": _now(), "level": level, "logger": "pronote-prepare", **members})
+    os.write(sys.stderr.fileno(), line.encode() + b"\n")
+
+
+def _now() -> str:
+    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{nanoseconds // 1_000_000:03d}Z"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""The data plan: what the volume of one base is asked to hold.
+
+The operator writes the plan, as JSON, in the pod template; prepare reads it strictly. A member that this release does
+not know is refused and never ignored: a plan of a newer operator may ask for a restore, and a server started on data
+that were not restored would look healthy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.alias_generators import to_camel
+
+from pronote_operator.prepare.outcome import RefusedError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+UAI_LETTERS: Final = "ABCDEFGHJKLMNPRSTUVWXYZ"
+"""Check letters of a UAI (the code of a French school): the letter is this string at (seven digits) modulo 23."""
+
+ClockTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+"""A time of day, ``HH:MM``, in the base's own time zone."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_camel)
+
+
+class EmptySource(_Strict):
+    """An empty base ("créer une base vide"): the grid of the timetable is all that it knows."""
+
+    slot_minutes: Annotated[int, Field(ge=1, le=240)]
+    day_start: ClockTime
+    day_end: ClockTime
+
+    @model_validator(mode="after")
+    def _at_least_one_slot(self) -> Self:
+        if _minutes(self.day_start) + self.slot_minutes > _minutes(self.day_end):
+            raise ValueError(f"dayEnd must be at least slotMinutes ({self.slot_minutes}) after dayStart")
+        return self
+
+
+class Source(_Strict):
+    """How the very first base of a volume is made. Exactly one member."""
+
+    empty: EmptySource
+
+
+class DataPlan(_Strict):
+    """One plan, version ``v1``. ``namespace`` and ``name`` are the base's, for logs and the journal."""
+
+    plan: Literal["v1"]
+    namespace: Annotated[str, Field(min_length=1, max_length=63)]
+    name: Annotated[str, Field(min_length=1, max_length=40)]
+    uai: Annotated[str, Field(pattern=r"^[0-9]{7}[A-Z]$")]
+    school_year: Annotated[int, Field(ge=2000, le=2999)]
+    source: Source
+
+    @field_validator("uai")
+    @classmethod
+    def _check_letter(cls, uai: str) -> str:
+        expected = UAI_LETTERS[int(uai[:7]) % len(UAI_LETTERS)]
+        if uai[7] != expected:
+            raise ValueError(f"check letter {uai[7]} does not belong to {uai[:7]}, expected {expected}")
+        return uai
+
+
+def parse_plan(text: str) -> DataPlan:
+    """Read a data plan from JSON.
+
+    Raises:
+        RefusedError: ``UnknownStep`` when a member is not known to this release (looked at first: such a plan may be
+            valid for a newer one), ``InvalidPlan`` otherwise; the message names the field and what is allowed.
+    """
+    try:
+        return DataPlan.model_validate_json(text)
+    except ValidationError as invalid:
+        errors = invalid.errors(include_url=False, include_context=False, include_input=False)
+    unknown = [_field(error) for error in errors if error["type"] == "extra_forbidden"]
+    if unknown:
+        names = ", ".join(sorted(unknown))
+        raise RefusedError("UnknownStep", f"the plan asks for what this prepare does not know: {names}")
+    raise RefusedError("InvalidPlan", "; ".join(f"{_field(error)}: {error['msg']}" for error in errors))
+
+
+def _field(error: ErrorDetails) -> str:
+    return ".".join(str(part) for part in error["loc"]) or "plan"
+
+
+def _minutes(clock: str) -> int:
+    return int(clock[:2]) * 60 + int(clock[3:])

@@ -1,0 +1,105 @@
+"""Plans that are refused, and what the refusal says."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from pronote_operator.prepare.outcome import RefusedError
+from pronote_operator.prepare.plan import parse_plan
+from tests.unit.prepare.conftest import PLAN, Volume
+
+
+def changed(path: str, value: Any) -> str:
+    """The usual plan with one member set."""
+    plan = copy.deepcopy(PLAN)
+    *parents, last = path.split(".")
+    target = plan
+    for parent in parents:
+        target = target[parent]
+    target[last] = value
+    return json.dumps(plan)
+
+
+def without(path: str) -> str:
+    """The usual plan with one member left out."""
+    plan = copy.deepcopy(PLAN)
+    *parents, last = path.split(".")
+    target = plan
+    for parent in parents:
+        target = target[parent]
+    del target[last]
+    return json.dumps(plan)
+
+
+@pytest.mark.parametrize("uai", ["0210066H", "0750654D", "9830002K", "9740001H", "9840001D", "6200001G"])
+def test_valid_uais_are_accepted(uai: str) -> None:
+    assert parse_plan(changed("uai", uai)).uai == uai
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("", "JSON"),
+        ("{", "JSON"),
+        ("[]", "object"),
+        (changed("plan", "v2"), "plan: Input should be 'v1'"),
+        (without("plan"), "plan: Field required"),
+        (without("uai"), "uai: Field required"),
+        (changed("uai", "0750001A"), "uai: Value error, check letter A does not belong to 0750001, expected U"),
+        (changed("uai", "750654D"), "uai: String should match pattern"),
+        (changed("uai", "0750654d"), "uai: String should match pattern"),
+        (changed("schoolYear", "2026"), "schoolYear: Input should be a valid integer"),
+        (changed("schoolYear", 26), "schoolYear: Input should be greater than or equal to 2000"),
+        (changed("namespace", ""), "namespace: String should have at least 1 character"),
+        (changed("name", "x" * 41), "name: String should have at most 40 characters"),
+        (changed("source", {}), "source.empty: Field required"),
+        (
+            changed("source.empty.slotMinutes", 0),
+            "source.empty.slotMinutes: Input should be greater than or equal to 1",
+        ),
+        (changed("source.empty.dayStart", "24:00"), "source.empty.dayStart: String should match pattern"),
+        (changed("source.empty.dayEnd", "08:30"), "source.empty: Value error, dayEnd must be at least slotMinutes"),
+    ],
+)
+def test_an_invalid_plan_is_refused_with_the_field_and_what_is_allowed(text: str, named: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        parse_plan(text)
+    assert refused.value.reason == "InvalidPlan"
+    assert named in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("restore", {"requestId": "a", "snapshot": "archive-20261123T023000Z"}),
+        ("switchover", {"from": 2025}),
+        ("restore", None),
+        ("source.hnot", {"path": "base.HNOT"}),
+        ("source.empty.weekStart", "monday"),
+        ("school_year", 2026),
+    ],
+)
+def test_a_member_that_is_not_known_is_refused_and_never_ignored(path: str, value: Any) -> None:
+    with pytest.raises(RefusedError) as refused:
+        parse_plan(changed(path, value))
+    assert refused.value.reason == "UnknownStep"
+    assert path in refused.value.message
+
+
+def test_an_unknown_member_comes_before_other_faults_since_a_newer_release_may_read_the_plan() -> None:
+    plan = {**PLAN, "restore": {}, "source": {}}
+    with pytest.raises(RefusedError, match="restore") as refused:
+        parse_plan(json.dumps(plan))
+    assert refused.value.reason == "UnknownStep"
+
+
+@pytest.mark.parametrize(("plan", "reason"), [("{", "InvalidPlan"), (changed("restore", {}), "UnknownStep")])
+def test_a_refused_plan_writes_nothing_and_exits_65(volume: Volume, plan: str, reason: str) -> None:
+    assert volume.prepare(plan) == 65
+    assert volume.said["result"] == "Refused"
+    assert volume.said["reason"] == reason
+    assert list(volume.root.iterdir()) == []
