@@ -23,7 +23,6 @@ _KEYED_LISTS: dict[str, tuple[str, ...]] = {
     "imagePullSecrets": ("name",),
     "volumeMounts": ("mountPath",),
     "volumeDevices": ("devicePath",),
-    "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
     "hostAliases": ("ip",),
 }
 """Lists that server-side apply merges, and their keys (the API's list-map-keys). `ports` is seen by its items."""
@@ -77,55 +76,62 @@ def _compare_owners(wanted: Any, live: Any, paths: list[str]) -> None:
     )
 
 
+def _same(wanted: Any, live: Any, key: str) -> bool:
+    """Whether `live` is what `wanted` says: the test that runs at every pass, without making paths."""
+    if wanted == live:
+        return True
+    if isinstance(wanted, dict):
+        if not isinstance(live, Mapping):
+            return False
+        if key in _QUANTITY_MAPS:
+            return all(_same_quantity(amount, live.get(name)) for name, amount in wanted.items())
+        for name, value in wanted.items():
+            there = live.get(name, _ABSENT)
+            if there != value and not _same(value, there, name):
+                return False
+        return True
+    if isinstance(wanted, list):
+        pairs = _pairs(wanted, live, key)
+        return pairs is not None and all(item == there or _same(item, there, "") for _, item, there in pairs)
+    return key == "sizeLimit" and _same_quantity(wanted, live)
+
+
 def _compare(wanted: Any, live: Any, key: str, path: str, paths: list[str]) -> None:
     """Append the paths below `path` at which `live` lacks or contradicts `wanted`; `key` is the field's own name."""
-    if wanted == live:
+    if _same(wanted, live, key):
         return
-    if isinstance(wanted, Mapping):
-        if not isinstance(live, Mapping):
-            paths.append(path)
-        elif key in _QUANTITY_MAPS:
+    if isinstance(wanted, dict) and isinstance(live, Mapping):
+        if key in _QUANTITY_MAPS:
             paths.extend(f"{path}.{k}" for k, v in wanted.items() if not _same_quantity(v, live.get(k)))
-        else:
-            for name, value in wanted.items():
-                there = live.get(name, _ABSENT)
-                if there != value:
-                    _compare(value, there, name, f"{path}.{name}", paths)
-    elif isinstance(wanted, list):
-        _compare_list(wanted, live, key, path, paths)
-    elif not (key == "sizeLimit" and _same_quantity(wanted, live)):
+            return
+        for name, value in wanted.items():
+            _compare(value, live.get(name, _ABSENT), name, f"{path}.{name}", paths)
+        return
+    pairs = _pairs(wanted, live, key) if isinstance(wanted, list) else None
+    if pairs is None:
         paths.append(path)
+        return
+    for label, item, there in pairs:
+        _compare(item, there, "", f"{path}[{label}]", paths)
 
 
-def _compare_list(wanted: list[Any], live: Any, key: str, path: str, paths: list[str]) -> None:
-    if live is _ABSENT and not wanted:
-        return  # The API drops an empty list.
+def _pairs(wanted: list[Any], live: Any, key: str) -> list[tuple[Any, Any, Any]] | None:
+    """Each wanted item with its label in a path and its counterpart; None when the lists differ as wholes."""
     if not isinstance(live, list):
-        paths.append(path)
-        return
-    names = _KEYED_LISTS.get(key) or (_port_key(wanted) if key == "ports" else None)
+        return [] if live is _ABSENT and not wanted else None  # The API drops an empty list.
+    names = _KEYED_LISTS.get(key) or (_port_keys(wanted) if key == "ports" else None)
     if names is None:
-        _compare_whole(wanted, live, path, paths)
-        return
-    present = {tuple(item.get(n) for n in names): item for item in live if isinstance(item, Mapping)}
-    for item in wanted:
-        identity = tuple(item.get(n) for n in names)
-        there = present.get(identity, _ABSENT)
-        if there != item:
-            _compare(item, there, "", f"{path}[{item.get('name', identity[0])}]", paths)
+        # The API replaces this list as a whole; its items may still have got defaults.
+        return list(zip(range(len(live)), wanted, live, strict=True)) if len(wanted) == len(live) else None
+    if len(names) == 1:
+        name = names[0]
+        present = {item.get(name): item for item in live if isinstance(item, Mapping)}
+        return [(item[name], item, present.get(item[name], _ABSENT)) for item in wanted]
+    several = {tuple(item.get(n) for n in names): item for item in live if isinstance(item, Mapping)}
+    return [(item.get("name"), item, several.get(tuple(item.get(n) for n in names), _ABSENT)) for item in wanted]
 
 
-def _compare_whole(wanted: list[Any], live: list[Any], path: str, paths: list[str]) -> None:
-    """A list that the API replaces as a whole; its items may still have got defaults."""
-    if len(wanted) != len(live):
-        paths.append(path)
-        return
-    for position, item in enumerate(wanted):
-        if item != live[position]:
-            _compare(item, live[position], "", f"{path}[{position}]", paths)
-
-
-def _port_key(wanted: list[Any]) -> tuple[str, ...] | None:
+def _port_keys(wanted: list[Any]) -> tuple[str, ...] | None:
     """`ports` is a map in a container (containerPort) and in a Service (name), and a whole in a NetworkPolicy."""
     first = wanted[0] if wanted and isinstance(wanted[0], Mapping) else {}
     if "containerPort" in first:
