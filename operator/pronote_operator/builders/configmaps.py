@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 from pronote_operator.builders.context import BuildContext, Manifest
@@ -26,8 +27,8 @@ def settings_configmap(ctx: BuildContext) -> Manifest:
         },
         "security": {
             "ipControl": spec.security.ip_control,
-            "preferredAddresses": list(spec.security.preferred_addresses),
-            "prohibitedAddresses": list(spec.security.prohibited_addresses),
+            "preferredAddresses": [_network(address) for address in spec.security.preferred_addresses],
+            "prohibitedAddresses": [_network(address) for address in spec.security.prohibited_addresses],
         },
         "disabledClients": list(spec.disabled_clients),
     }
@@ -54,6 +55,14 @@ def parameters_configmap(ctx: BuildContext, ca_certificate: str) -> Manifest:
         "caCertificate": ca_certificate,
     }
     return _configmap(ctx, ctx.names.parameters, PARAMETERS_KEY, parameters)
+
+
+def _network(address: str) -> str:
+    """An address or network as every server reads it: 192.0.2.7/24, which the API takes, means 192.0.2.0/24."""
+    try:
+        return str(ipaddress.ip_network(address, strict=False)) if "/" in address else address
+    except ValueError:
+        return address
 
 
 def _configmap(ctx: BuildContext, name: str, key: str, value: dict[str, Any]) -> Manifest:

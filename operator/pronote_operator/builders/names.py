@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pronote_operator.api.constants import APP_NAME, FIELD_MANAGER, GROUP, LABEL_BASE, LABEL_MANAGED_BY, LABEL_NAME
+from pronote_operator.api.constants import ANNOTATION_SCHOOL_YEAR as ANNOTATION_SCHOOL_YEAR
+from pronote_operator.api.constants import ANNOTATION_UAI as ANNOTATION_UAI
+from pronote_operator.api.constants import APP_NAME, FIELD_MANAGER, GROUP
+from pronote_operator.api.constants import LABEL_BASE as LABEL_BASE
+from pronote_operator.api.constants import LABEL_MANAGED_BY as LABEL_MANAGED_BY
+from pronote_operator.api.constants import LABEL_NAME as LABEL_NAME
 
+MANAGED_BY = FIELD_MANAGER
 LABEL_COMPONENT = "app.kubernetes.io/component"
 LABEL_VERSION = f"{GROUP}/version"
 """On the pod: the version of the release that it runs."""
@@ -92,7 +98,7 @@ class Names:
 
 def child_labels(base: str) -> dict[str, str]:
     """The labels of every child; nothing is copied from the base's own labels."""
-    return {LABEL_MANAGED_BY: FIELD_MANAGER, LABEL_NAME: APP_NAME, LABEL_BASE: base}
+    return {LABEL_MANAGED_BY: MANAGED_BY, LABEL_NAME: APP_NAME, LABEL_BASE: base}
 
 
 def server_selector(base: str) -> dict[str, str]:

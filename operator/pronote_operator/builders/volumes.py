@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pronote_operator.api.constants import ANNOTATION_SCHOOL_YEAR, ANNOTATION_UAI
 from pronote_operator.builders.context import BuildContext, Manifest
+from pronote_operator.builders.names import ANNOTATION_SCHOOL_YEAR, ANNOTATION_UAI
 from pronote_operator.planning.quantities import canonical_quantity
 from pronote_operator.planning.storage import StorageDecision
 
