@@ -12,7 +12,9 @@ from .constants import MAX_NAME_LENGTH
 from .schema import Kube, Rule, Text
 from .uai import UAI_LETTERS, UAI_PATTERN
 
-_LETTER = f"'{UAI_LETTERS}'.charAt(int(self.substring(0, 7)) % {len(UAI_LETTERS)})"
+_NUMBER = f"int(self.substring(0, 7)) % {len(UAI_LETTERS)}"
+# Not charAt: the API server knows no bound of what that returns, and refuses the message for its estimated cost.
+_LETTER = f"'{UAI_LETTERS}'.substring({_NUMBER}, {_NUMBER} + 1)"
 
 Uai = Annotated[
     str,
@@ -22,6 +24,7 @@ Uai = Annotated[
         "a UAI: 7 digits and an upper-case letter other than I, O and Q, such as 0750654D",
         Rule(
             f"!self.matches('^[0-9]{{7}}[A-Z]$') || self.substring(7) == {_LETTER}",
+            "the letter must be the one that belongs to the digits",
             message_expression="self + ' is not a valid UAI: the letter for ' + self.substring(0, 7)"
             f" + ' is ' + {_LETTER}",
         ),

@@ -20,11 +20,13 @@ VALIDATIONS = "x-kubernetes-validations"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One CEL rule; `message` or `message_expression` says what is allowed; the API server puts the path before it."""
+    """One CEL rule. The API server puts the path before what the rule says."""
 
     rule: str
-    message: str = ""
+    message: str
+    """What is allowed, in words."""
     message_expression: str = ""
+    """CEL that says it better, with the value at hand; `message` is for the reference page then."""
     field_path: str = ""
     """The field to blame, relative to the object that carries the rule, as `.storage.size`."""
 
