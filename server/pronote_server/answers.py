@@ -1,0 +1,134 @@
+"""What every HTTP answer of the server has in common: JSON, its errors, and the bounds on what is read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from pronote_server.errors import Refusal
+from pronote_server.settings import explain
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from pronote_server.metrics import Metrics
+
+MAX_BODY_BYTES: Final = 64 * 1024
+"""Largest body of a request."""
+
+BODY_SECONDS: Final = 10.0
+"""The body of a request must have come by then."""
+
+log = logging.getLogger(__name__)
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Json(Response):
+    """A JSON answer that nobody may keep."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        """Return the body."""
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def error_answer(refusal: Refusal) -> Json:
+    """Return the answer that says why a request is refused."""
+    headers = {} if refusal.retry_after is None else {"retry-after": str(refusal.retry_after)}
+    body = {"reason": refusal.reason, "message": refusal.message, **refusal.details}
+    return Json(body, status_code=refusal.status, headers=headers)
+
+
+async def on_refusal(_request: Request, refusal: Exception) -> Response:
+    """Handle a `Refusal` raised by an endpoint."""
+    if not isinstance(refusal, Refusal):
+        raise refusal
+    return error_answer(refusal)
+
+
+async def on_http_error(_request: Request, error: Exception) -> Response:
+    """Handle Starlette's own errors: no such path, no such method."""
+    status: int = getattr(error, "status_code", 500)
+    reason = {404: "NotFound", 405: "MethodNotAllowed"}.get(status, "BadRequest")
+    headers: dict[str, str] | None = getattr(error, "headers", None)
+    return Json({"reason": reason, "message": "No such resource or method."}, status_code=status, headers=headers)
+
+
+async def on_failure(_request: Request, _error: Exception) -> Response:
+    """Answer a fault of the server; Starlette raises it again, and it is logged without its message."""
+    return Json({"reason": "InternalError", "message": "The server has failed; its log says where."}, status_code=500)
+
+
+async def read_model(request: Request, model: type[M]) -> M:
+    """Read a JSON body and validate it.
+
+    Raises:
+        Refusal: The body is no JSON, not of the model, too large or too slow. Never repeats what was sent.
+    """
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise Refusal(415, "UnsupportedMediaType", "The body must be application/json.")
+    try:
+        return model.model_validate_json(await read_body(request))
+    except ValidationError as error:
+        raise Refusal(400, "InvalidRequest", f"The request is not valid: {explain(error)}.") from None
+
+
+async def read_body(request: Request) -> bytes:
+    """Read the whole body within the bounds.
+
+    Raises:
+        Refusal: It is too large or too slow.
+    """
+    declared = request.headers.get("content-length", "0")
+    too_large = Refusal(413, "BodyTooLarge", f"The body is larger than {MAX_BODY_BYTES} bytes.")
+    if not declared.isdigit() or int(declared) > MAX_BODY_BYTES:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise too_large
+    except TimeoutError:
+        raise Refusal(408, "RequestTimeout", "The body did not come in time.") from None
+    except ClientDisconnect:
+        raise Refusal(400, "InvalidRequest", "The connection was closed.") from None
+    return bytes(body)
+
+
+class Envelope:
+    """ASGI middleware: adds the common headers and counts the answers of one listener."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, listener: str) -> None:
+        self._app = app
+        self._counters = {code: metrics.requests.labels(listener, f"{code}xx") for code in range(2, 6)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+
+        async def send_enveloped(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                counter = self._counters.get(message["status"] // 100)
+                if counter is not None:
+                    counter.inc()
+                message["headers"] = [
+                    *message["headers"],
+                    (b"date", formatdate(usegmt=True).encode()),
+                    (b"cache-control", b"no-store"),
+                    (b"x-content-type-options", b"nosniff"),
+                ]
+            await send(message)
+
+        await self._app(scope, receive, send_enveloped)

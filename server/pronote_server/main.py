@@ -1,0 +1,123 @@
+"""The command `pronote-server`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pronote_server.words import Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pronote_server.storage.users import User
+
+EXIT_CODES = """Exit codes: 0 done, 1 fault, 2 wrong usage, 64 cannot be done (no such user, weak password), 71 a port
+cannot be opened, 75 another server holds this base, 78 environment, mounted files or data folder cannot be used."""
+
+app = typer.Typer(
+    name="pronote-server",
+    help="Reference server of one PRONOTE base: fulfils instance contract v1 and serves Clients over TLS.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+user_app = typer.Typer(help="The users of the base. Works while the server runs, or without it.", no_args_is_help=True)
+app.add_typer(user_app, name="user")
+
+Username = Annotated[str, typer.Argument(help="User name, 1 to 64 characters; upper and lower case are the same.")]
+
+
+@app.command()
+def serve() -> None:
+    """Serve the base of PRONOTE_SCHOOL_YEAR until SIGTERM.
+
+    Reads PRONOTE_DATA, PRONOTE_SCHOOL_YEAR, PRONOTE_UAI, PRONOTE_CHECKPOINTS, PRONOTE_SETTINGS, PRONOTE_SUPERADMIN,
+    PRONOTE_TLS, PRONOTE_CLIENT_PORT, PRONOTE_ADMIN_PORT, PRONOTE_VERSION and PRONOTE_SESSION_IDLE_SECONDS from the
+    environment (docs/reference/instance-contract.md).
+    """
+    from pronote_server.serve import run
+
+    raise typer.Exit(run(os.environ))
+
+
+@user_app.command("add")
+def user_add(
+    username: Username,
+    mode: Annotated[list[Mode], typer.Option(help="What the user may connect as; give it once for each mode.")],
+    superadmin: Annotated[bool, typer.Option("--superadmin", help="May take a reserved place.")] = False,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input instead of a prompt.")
+    ] = False,
+) -> None:
+    """Add a user."""
+    from pronote_server import user_commands
+
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else _ask_password()
+    _run(lambda: user_commands.add(os.environ, username, frozenset(mode), superadmin, password))
+
+
+@user_app.command("list")
+def user_list() -> None:
+    """List the users: name, modes, superadministrator, locked (tab-separated)."""
+    from pronote_server import user_commands
+
+    def show() -> None:
+        for user in user_commands.every(os.environ):
+            typer.echo(_line(user))
+
+    _run(show)
+
+
+@user_app.command("delete")
+def user_delete(username: Username) -> None:
+    """Delete a user; open connections of the user end with their next request."""
+    from pronote_server import user_commands
+
+    _run(lambda: user_commands.delete(os.environ, username))
+
+
+@user_app.command("lock")
+def user_lock(username: Username) -> None:
+    """Keep a user from connecting; open connections end with their next request."""
+    from pronote_server import user_commands
+
+    _run(lambda: user_commands.lock(os.environ, username, True))
+
+
+@user_app.command("unlock")
+def user_unlock(username: Username) -> None:
+    """Let a locked user connect again."""
+    from pronote_server import user_commands
+
+    _run(lambda: user_commands.lock(os.environ, username, False))
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+def _line(user: User) -> str:
+    modes = ",".join(sorted(user.modes))
+    flags = ["superadministrator"] if user.superadministrator else []
+    flags += ["locked"] if user.locked else []
+    return "\t".join([user.username, modes, ",".join(flags)])
+
+
+def _ask_password() -> str:
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+
+
+def _run(work: Callable[[], None]) -> None:
+    from pronote_server.errors import StartError
+
+    try:
+        work()
+    except StartError as error:
+        typer.echo(f"pronote-server: {error}", err=True)
+        raise typer.Exit(error.exit_code) from None

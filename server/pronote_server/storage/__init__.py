@@ -1,0 +1,1 @@
+"""The base: one SQLite file per school year."""

@@ -1,0 +1,120 @@
+"""Every SQL statement of the server."""
+
+from __future__ import annotations
+
+from typing import Final
+
+APPLICATION_ID: Final = 0x50524E54
+"""`PRNT`: marks a SQLite file as one of our bases."""
+
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+    (
+        """
+        CREATE TABLE base (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            uai TEXT NOT NULL,
+            school_year INTEGER NOT NULL,
+            slot_minutes INTEGER NOT NULL CHECK (slot_minutes > 0),
+            day_start TEXT NOT NULL,
+            day_end TEXT NOT NULL,
+            created_by_version TEXT NOT NULL,
+            created_time TEXT NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE users (
+            id INTEGER PRIMARY KEY,
+            username TEXT NOT NULL,
+            username_key TEXT NOT NULL UNIQUE,
+            password_hash TEXT NOT NULL,
+            superadministrator INTEGER NOT NULL CHECK (superadministrator IN (0, 1)),
+            locked INTEGER NOT NULL CHECK (locked IN (0, 1)),
+            created_time TEXT NOT NULL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE user_modes (
+            user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+            mode TEXT NOT NULL CHECK (mode IN ('administratif', 'enseignant', 'vie-scolaire')),
+            PRIMARY KEY (user_id, mode)
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE login_audit (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            time INTEGER NOT NULL,
+            user_id INTEGER REFERENCES users (id) ON DELETE SET NULL,
+            application TEXT NOT NULL,
+            mode TEXT NOT NULL,
+            result TEXT NOT NULL,
+            address TEXT
+        ) STRICT
+        """,
+        "CREATE INDEX login_audit_user ON login_audit (user_id) WHERE user_id IS NOT NULL",
+        "CREATE INDEX login_audit_address ON login_audit (time) WHERE address IS NOT NULL",
+    ),
+)
+"""Statements that bring a base from schema version n to n + 1. Entries are never changed, only added."""
+
+SCHEMA_VERSION: Final = len(MIGRATIONS)
+"""Schema of this server, kept in `user_version`."""
+
+READ_APPLICATION_ID: Final = "PRAGMA application_id"
+READ_SCHEMA_VERSION: Final = "PRAGMA user_version"
+WRITE_APPLICATION_ID: Final = f"PRAGMA application_id = {APPLICATION_ID}"
+WRITE_SCHEMA_VERSION: Final = "PRAGMA user_version = {version:d}"
+
+CONNECTION_PRAGMAS: Final = (
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA busy_timeout = 10000",
+    # FULL: what was answered is on disk even if the node loses power.
+    "PRAGMA synchronous = FULL",
+    # 2 MiB a connection instead of SQLite's default per page: bases are small, pods are many.
+    "PRAGMA cache_size = -2048",
+)
+USE_WAL: Final = "PRAGMA journal_mode = WAL"
+DO_NOT_SYNC: Final = "PRAGMA synchronous = OFF"
+EMPTY_WAL: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
+BEGIN_READ: Final = "BEGIN"
+BEGIN_WRITE: Final = "BEGIN IMMEDIATE"
+COMMIT: Final = "COMMIT"
+ROLLBACK: Final = "ROLLBACK"
+PIN_SNAPSHOT: Final = "SELECT count(*) FROM sqlite_schema"
+
+INSERT_BASE: Final = """
+    INSERT INTO base (id, uai, school_year, slot_minutes, day_start, day_end, created_by_version, created_time)
+    VALUES (1, :uai, :school_year, :slot_minutes, :day_start, :day_end, :version, :time)
+"""
+SELECT_BASE: Final = "SELECT uai, school_year, created_by_version FROM base WHERE id = 1"
+
+INSERT_USER: Final = """
+    INSERT INTO users (username, username_key, password_hash, superadministrator, locked, created_time)
+    VALUES (:username, :key, :password_hash, :superadministrator, 0, :time)
+"""
+INSERT_USER_MODE: Final = "INSERT INTO user_modes (user_id, mode) VALUES (?, ?)"
+SELECT_USER: Final = """
+    SELECT id, username, password_hash, superadministrator, locked,
+           (SELECT group_concat(mode) FROM user_modes WHERE user_id = users.id)
+    FROM users WHERE username_key = ?
+"""
+SELECT_USER_BY_ID: Final = """
+    SELECT id, username, password_hash, superadministrator, locked,
+           (SELECT group_concat(mode) FROM user_modes WHERE user_id = users.id)
+    FROM users WHERE id = ?
+"""
+SELECT_USERS: Final = """
+    SELECT id, username, password_hash, superadministrator, locked,
+           (SELECT group_concat(mode) FROM user_modes WHERE user_id = users.id)
+    FROM users ORDER BY username_key
+"""
+DELETE_USER: Final = "DELETE FROM users WHERE username_key = ?"
+UPDATE_USER_LOCKED: Final = "UPDATE users SET locked = ? WHERE username_key = ?"
+UPDATE_USER_HASH: Final = "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?"
+
+INSERT_AUDIT: Final = """
+    INSERT INTO login_audit (time, user_id, application, mode, result, address)
+    VALUES (:time, (SELECT id FROM users WHERE id = :user_id), :application, :mode, :result, :address)
+"""
+TRIM_AUDIT: Final = "DELETE FROM login_audit WHERE id <= (SELECT max(id) FROM login_audit) - ?"
+FORGET_OLD_AUDIT: Final = "DELETE FROM login_audit WHERE time < ?"
+FORGET_ADDRESSES: Final = "UPDATE login_audit SET address = NULL WHERE address IS NOT NULL AND time < ?"

@@ -1,0 +1,141 @@
+"""Users and the login audit: functions of an open connection, to be run in the base's threads."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, field
+from typing import Final
+
+from pronote_server.storage import statements
+from pronote_server.words import Application, LoginResult, Mode
+
+AUDIT_ROWS: Final = 10_000
+"""Logins that the audit keeps."""
+
+AUDIT_SECONDS: Final = 180 * 86400
+"""How long the audit keeps a login: six months, the shorter of the CNIL's usual bounds for such logs."""
+
+ADDRESS_SECONDS: Final = 86400
+"""How long an address stays in the audit: a day, enough to see why it was suspended (four hours at most)."""
+
+
+@dataclass(frozen=True)
+class User:
+    """A user of the base.
+
+    Attributes:
+        modes: What the user may connect as.
+        superadministrator: May take a reserved place.
+        locked: May not connect.
+    """
+
+    id: int
+    username: str
+    password_hash: str = field(repr=False)
+    superadministrator: bool
+    locked: bool
+    modes: frozenset[Mode]
+
+
+class UserExists(Exception):  # noqa: N818 - an answer, not a fault
+    """There is a user of that name already."""
+
+
+def _user(row: tuple[int, str, str, int, int, str | None]) -> User:
+    modes = frozenset(Mode(mode) for mode in (row[5] or "").split(",") if mode)
+    return User(row[0], row[1], row[2], bool(row[3]), bool(row[4]), modes)
+
+
+def find_user(connection: sqlite3.Connection, key: str) -> User | None:
+    """Return the user whose name compares as `key`."""
+    row = connection.execute(statements.SELECT_USER, (key,)).fetchone()
+    return None if row is None else _user(row)
+
+
+def find_user_by_id(connection: sqlite3.Connection, user_id: int) -> User | None:
+    """Return the user of that row."""
+    row = connection.execute(statements.SELECT_USER_BY_ID, (user_id,)).fetchone()
+    return None if row is None else _user(row)
+
+
+def list_users(connection: sqlite3.Connection) -> list[User]:
+    """Return every user, by name."""
+    return [_user(row) for row in connection.execute(statements.SELECT_USERS)]
+
+
+def add_user(
+    connection: sqlite3.Connection,
+    username: str,
+    key: str,
+    password_hash: str,
+    modes: frozenset[Mode],
+    superadministrator: bool,
+    time: str,
+) -> int:
+    """Add a user; return the row.
+
+    Raises:
+        UserExists: The name is taken.
+    """
+    values = {
+        "username": username,
+        "key": key,
+        "password_hash": password_hash,
+        "superadministrator": int(superadministrator),
+        "time": time,
+    }
+    try:
+        user_id = connection.execute(statements.INSERT_USER, values).lastrowid
+    except sqlite3.IntegrityError:
+        raise UserExists from None
+    if user_id is None:
+        raise sqlite3.DatabaseError("no row was inserted")
+    connection.executemany(statements.INSERT_USER_MODE, [(user_id, mode.value) for mode in sorted(modes)])
+    return user_id
+
+
+def delete_user(connection: sqlite3.Connection, key: str) -> bool:
+    """Delete a user; return whether there was one."""
+    return connection.execute(statements.DELETE_USER, (key,)).rowcount > 0
+
+
+def set_locked(connection: sqlite3.Connection, key: str, locked: bool) -> bool:
+    """Lock or unlock a user; return whether there is one."""
+    return connection.execute(statements.UPDATE_USER_LOCKED, (int(locked), key)).rowcount > 0
+
+
+def replace_hash(connection: sqlite3.Connection, user_id: int, old: str, new: str) -> None:
+    """Put a hash with today's parameters in the place of an older one, unless the password was changed meanwhile."""
+    connection.execute(statements.UPDATE_USER_HASH, (new, user_id, old))
+
+
+def record_login(
+    connection: sqlite3.Connection,
+    time: int,
+    user_id: int | None,
+    application: Application,
+    mode: Mode,
+    result: LoginResult,
+    address: str,
+) -> None:
+    """Write a login into the audit and let go of what it holds no longer.
+
+    The name that was typed is not kept: people type passwords into that field.
+    """
+    values = {
+        "time": time,
+        "user_id": user_id,
+        "application": application.value,
+        "mode": mode.value,
+        "result": result.value,
+        "address": address,
+    }
+    connection.execute(statements.INSERT_AUDIT, values)
+    connection.execute(statements.TRIM_AUDIT, (AUDIT_ROWS,))
+    purge_audit(connection, time)
+
+
+def purge_audit(connection: sqlite3.Connection, time: int) -> None:
+    """Delete logins older than `AUDIT_SECONDS` and addresses older than `ADDRESS_SECONDS`."""
+    connection.execute(statements.FORGET_OLD_AUDIT, (time - AUDIT_SECONDS,))
+    connection.execute(statements.FORGET_ADDRESSES, (time - ADDRESS_SECONDS,))
