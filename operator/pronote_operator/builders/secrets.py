@@ -9,10 +9,18 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from pronote_operator.builders.certificates import Certificates
 from pronote_operator.builders.context import BuildContext, Manifest
-from pronote_operator.builders.names import AGENT_TOKEN_KEY, CA_KEY, SNAPSHOT_KEY_KEY, SUPERADMIN_KEYS, TLS_KEYS
+from pronote_operator.builders.names import (
+    AGENT_TOKEN_KEY,
+    ANNOTATION_UAI,
+    CA_KEY,
+    SNAPSHOT_KEY_KEY,
+    SUPERADMIN_KEYS,
+    TLS_KEYS,
+)
 
 SUPERADMIN_USERNAME = "superadmin"
 
@@ -56,19 +64,25 @@ def superadmin_secret(ctx: BuildContext, existing: Data | None, randbelow: Calla
         username_key: _kept(existing, username_key) or _encoded(SUPERADMIN_USERNAME),
         password_key: _kept(existing, password_key) or _encoded(generated_password(randbelow)),
     }
-    return _secret(ctx, ctx.names.superadmin_secret, data)
+    return _secret(ctx.metadata(ctx.names.superadmin_secret), data)
 
 
 def agent_secret(ctx: BuildContext, existing: Data | None, token_bytes: Callable[[int], bytes]) -> Manifest:
     """The bearer token by which the operator proves itself to the agent: 256 random bits, in hexadecimal."""
     data = {AGENT_TOKEN_KEY: _kept(existing, AGENT_TOKEN_KEY) or _encoded(token_bytes(_TOKEN_BYTES).hex())}
-    return _secret(ctx, ctx.names.agent_secret, data)
+    return _secret(ctx.metadata(ctx.names.agent_secret), data)
 
 
 def snapshot_key_secret(ctx: BuildContext, existing: Data | None, token_bytes: Callable[[int], bytes]) -> Manifest:
-    """The passphrase that encrypts the snapshots. It outlives the base, as the volumes do, unless they go too."""
+    """The passphrase that encrypts the snapshots. It outlives the base, as the volumes do, unless they go too.
+
+    Like them it says whose data it opens, so that the base of another school under the same name never takes it up.
+    """
     data = {SNAPSHOT_KEY_KEY: _kept(existing, SNAPSHOT_KEY_KEY) or _encoded(token_bytes(_TOKEN_BYTES).hex())}
-    return _secret(ctx, ctx.names.snapshot_key_secret, data, owned=ctx.deletes_data)
+    metadata = ctx.metadata(
+        ctx.names.snapshot_key_secret, owned=ctx.deletes_data, annotations={ANNOTATION_UAI: ctx.base.spec.uai}
+    )
+    return _secret(metadata, data)
 
 
 def tls_secret(ctx: BuildContext, certificates: Certificates) -> Manifest:
@@ -79,7 +93,7 @@ def tls_secret(ctx: BuildContext, certificates: Certificates) -> Manifest:
         TLS_KEYS[2]: _encoded(certificates.authority),
         CA_KEY: _encoded(certificates.authority_key),
     }
-    return _secret(ctx, ctx.names.tls_secret, data)
+    return _secret(ctx.metadata(ctx.names.tls_secret), data)
 
 
 def decoded(data: Data | None, key: str) -> str | None:
@@ -108,11 +122,5 @@ def _encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def _secret(ctx: BuildContext, name: str, data: dict[str, str], *, owned: bool = True) -> Manifest:
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": ctx.metadata(name, owned=owned),
-        "type": "Opaque",
-        "data": data,
-    }
+def _secret(metadata: dict[str, Any], data: dict[str, str]) -> Manifest:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": data}
