@@ -7,18 +7,16 @@ that were not restored would look healthy.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
+from pronote_operator.api.uai import uai_problem
 from pronote_operator.prepare.outcome import RefusedError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
-
-UAI_LETTERS: Final = "ABCDEFGHJKLMNPRSTUVWXYZ"
-"""Check letters of a UAI (the code of a French school): the letter is this string at (seven digits) modulo 23."""
 
 ClockTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 """A time of day, ``HH:MM``, in the base's own time zone."""
@@ -54,16 +52,16 @@ class DataPlan(_Strict):
     plan: Literal["v1"]
     namespace: Annotated[str, Field(min_length=1, max_length=63)]
     name: Annotated[str, Field(min_length=1, max_length=40)]
-    uai: Annotated[str, Field(pattern=r"^[0-9]{7}[A-Z]$")]
+    uai: str
     school_year: Annotated[int, Field(ge=2000, le=2999)]
     source: Source
 
     @field_validator("uai")
     @classmethod
-    def _check_letter(cls, uai: str) -> str:
-        expected = UAI_LETTERS[int(uai[:7]) % len(UAI_LETTERS)]
-        if uai[7] != expected:
-            raise ValueError(f"check letter {uai[7]} does not belong to {uai[:7]}, expected {expected}")
+    def _valid_uai(cls, uai: str) -> str:
+        problem = uai_problem(uai)
+        if problem:
+            raise ValueError(problem)
         return uai
 
 
@@ -82,11 +80,15 @@ def parse_plan(text: str) -> DataPlan:
     if unknown:
         names = ", ".join(sorted(unknown))
         raise RefusedError("UnknownStep", f"the plan asks for what this prepare does not know: {names}")
-    raise RefusedError("InvalidPlan", "; ".join(f"{_field(error)}: {error['msg']}" for error in errors))
+    raise RefusedError("InvalidPlan", "; ".join(f"{_field(error)}: {_said(error)}" for error in errors))
 
 
 def _field(error: ErrorDetails) -> str:
     return ".".join(str(part) for part in error["loc"]) or "plan"
+
+
+def _said(error: ErrorDetails) -> str:
+    return error["msg"].removeprefix("Value error, ")
 
 
 def _minutes(clock: str) -> int:

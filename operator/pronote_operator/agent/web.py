@@ -1,0 +1,125 @@
+"""The agent's two listeners: probes and metrics in the clear, the guarded admin API over TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+
+from pronote_operator.agent import metrics
+from pronote_operator.agent.allowlist import Allowed, MethodNotAllowed, decide
+from pronote_operator.agent.mounted import Token
+from pronote_operator.agent.server import CachedHealth, Server, ServerError
+
+logger = logging.getLogger(__name__)
+
+BODY_BYTES: Final = 64 << 10
+"""Bound of a caller's body; no request of the admin API has a large one."""
+
+BODY_SECONDS: Final = 10.0
+"""Within which a caller's body must have come."""
+
+_STATUS_OF: Final = {"ServerUnreachable": 503, "ServerTimedOut": 504}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def probe_application(server: Server, own: metrics.AgentMetrics) -> web.Application:
+    """``/livez`` (the agent), ``/readyz`` and ``/server/livez`` (the server's), ``/metrics`` (both)."""
+
+    async def live(_request: web.Request) -> web.Response:
+        return web.json_response({"live": True})
+
+    async def exposition(_request: web.Request) -> web.Response:
+        began = time.perf_counter()
+        of_server, up = "", True
+        try:
+            of_server = metrics.checked(await server.metrics())
+        except (ServerError, ValueError) as error:
+            up = False
+            logger.warning("The server gave no usable metrics", extra={"fields": {"error": str(error)}})
+        own.scrape_seconds.set(time.perf_counter() - began)
+        own.server_up.set(up)
+        return web.Response(
+            text=own.exposition(of_server),
+            headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
+        )
+
+    application = web.Application(client_max_size=1024)
+    application.router.add_get("/livez", live)
+    application.router.add_get("/readyz", _health_handler(CachedHealth(server, "/readyz")))
+    application.router.add_get("/server/livez", _health_handler(CachedHealth(server, "/livez")))
+    application.router.add_get("/metrics", exposition)
+    return application
+
+
+def admin_application(server: Server, token: Token, own: metrics.AgentMetrics) -> web.Application:
+    """The allow-listed proxy to the server's admin API; every request needs the bearer token."""
+
+    @web.middleware
+    async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
+        code = 500
+        try:
+            response = await handler(request)
+            code = response.status
+        finally:
+            own.count(request.method, code)
+        return response
+
+    async def proxy(request: web.Request) -> web.StreamResponse:
+        # The token first: without it nobody learns which paths there are.
+        if not token.usable:
+            return _error(503, "TokenUnavailable", "the agent has no token to compare with")
+        scheme, _, presented = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.matches(presented.strip()):
+            return _error(401, "Unauthorized", "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
+        match decide(request.method, request.raw_path):
+            case None:
+                return _error(404, "NotFound", "there is no such resource")
+            case MethodNotAllowed(methods):
+                return _error(405, "MethodNotAllowed", "not with this method", {"Allow": ", ".join(methods)})
+            case Allowed() as allowed:
+                return await _forward(server, request, allowed)
+
+    application = web.Application(client_max_size=BODY_BYTES, middlewares=[counted])
+    application.router.add_route("*", "/{anything:.*}", proxy)
+    return application
+
+
+async def _forward(server: Server, request: web.Request, allowed: Allowed) -> web.Response:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await request.read()
+    except TimeoutError:
+        return _error(408, "RequestTimedOut", f"the body did not come within {BODY_SECONDS:g} s")
+    except web.HTTPRequestEntityTooLarge:
+        return _error(413, "RequestTooLarge", f"a body may have {BODY_BYTES} bytes")
+    try:
+        answer = await server.forward(
+            allowed.method,
+            allowed.path,
+            seconds=allowed.seconds,
+            body=body,
+            content_type=request.headers.get("Content-Type"),
+        )
+    except ServerError as error:
+        return _error(_STATUS_OF.get(error.reason, 502), error.reason, error.message)
+    return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+
+
+def _health_handler(health: CachedHealth) -> Handler:
+    async def handler(_request: web.Request) -> web.Response:
+        found = await health.get()
+        if found.good:
+            return web.json_response({"ready": True})
+        return web.json_response({"ready": False, "reason": found.reason, "message": found.message}, status=503)
+
+    return handler
+
+
+def _error(status: int, reason: str, message: str, headers: dict[str, str] | None = None) -> web.Response:
+    return web.json_response({"reason": reason, "message": message}, status=status, headers=headers)
