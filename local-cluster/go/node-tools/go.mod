@@ -1,0 +1,3 @@
+module localcluster/node-tools
+
+go 1.26.0

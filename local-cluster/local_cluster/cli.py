@@ -1,0 +1,99 @@
+"""Command line: python -m local_cluster build|up|down|status|load-image."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from local_cluster import build
+from local_cluster import options as instance_options
+from local_cluster.cluster import Cluster
+from local_cluster.errors import LocalClusterError
+from local_cluster.paths import State, default_state
+from local_cluster.progress import Progress
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit code."""
+    parsed = _parser().parse_args(arguments)
+    progress = Progress(quiet=parsed.quiet)
+    try:
+        _COMMANDS[parsed.command](parsed, progress)
+    except LocalClusterError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted; the same command carries on from here.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local_cluster", description="A Kubernetes on this machine.")
+    parser.add_argument("--state", type=Path, default=default_state(), help="state folder (default: %(default)s)")
+    parser.add_argument("--quiet", action="store_true", help="report errors only")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("build", help="compile all programs that are missing")
+    up = commands.add_parser("up", help="start what does not run, then print the KUBECONFIG to use")
+    up.add_argument("--fake", action="store_true", help="control plane with fake nodes, no root needed")
+    up.add_argument("--api-only", action="store_true", help="etcd and API server alone")
+    up.add_argument("--nodes", type=int, default=3, help="number of fake nodes (default: %(default)s)")
+    down = commands.add_parser("down", help="stop and remove what was started; all instances unless one is named")
+    status = commands.add_parser("status", help="which processes run")
+    load = commands.add_parser("load-image", help="import image archives into the real node")
+    load.add_argument("images", nargs="+", metavar="TAR_OR_NAME", help="an archive, or the name of a built image")
+    for command, default in ((up, "real"), (down, None), (status, None), (load, "real")):
+        command.add_argument("--instance", default=default, help="name of the instance")
+    return parser
+
+
+def _build(parsed: argparse.Namespace, progress: Progress) -> None:
+    if not build.build(State(parsed.state), progress):
+        progress.say("Everything is compiled.")
+
+
+def _up(parsed: argparse.Namespace, progress: Progress) -> None:
+    name = "fake" if parsed.instance == "real" and (parsed.fake or parsed.api_only) else parsed.instance
+    cluster = Cluster(
+        parsed.state, name, fake=parsed.fake, api_only=parsed.api_only, nodes=parsed.nodes, progress=progress
+    )
+    cluster.up()
+    print(f"export KUBECONFIG={cluster.kubeconfig}")
+
+
+def _down(parsed: argparse.Namespace, progress: Progress) -> None:
+    for name in [parsed.instance] if parsed.instance else _instances(parsed.state):
+        with progress.step(f"stopping {name}"):
+            Cluster(parsed.state, name, progress=progress).down()
+
+
+def _status(parsed: argparse.Namespace, _progress: Progress) -> None:
+    names = [parsed.instance] if parsed.instance else _instances(parsed.state)
+    if not names:
+        print("No instance. Start one: python -m local_cluster up")
+    for name in names:
+        cluster = Cluster(parsed.state, name)
+        kind = "API only" if cluster.options.api_only else "fake" if cluster.options.fake else "real"
+        print(f"{name} ({kind}) {cluster.server} KUBECONFIG={cluster.kubeconfig}")
+        for process, pid in cluster.status().items():
+            print(f"  {process:24} {pid or 'not running'}")
+
+
+def _load_image(parsed: argparse.Namespace, progress: Progress) -> None:
+    cluster = Cluster(parsed.state, parsed.instance, progress=progress)
+    for image in parsed.images:
+        path = Path(image)
+        if not path.exists():
+            raise LocalClusterError(f"There is no archive {image}.")
+        loaded = cluster.load_images([path])
+        progress.say(f"{path.name}: {', '.join(loaded) or 'already there'}")
+
+
+def _instances(state: Path) -> list[str]:
+    settings = sorted(State(state).runs.glob("*/instance.json"))
+    return [path.parent.name for path in settings if instance_options.read(path)]
+
+
+_COMMANDS = {"build": _build, "up": _up, "down": _down, "status": _status, "load-image": _load_image}
