@@ -1,0 +1,307 @@
+"""One operator, put together: what listens, what is remembered, what works. Built anew for each term as leader."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+from typing import Any
+
+import aiohttp
+import kopf
+from kubernetes.aio import client as kube
+
+from pronote_operator.builders.context import BuilderOptions
+from pronote_operator.builders.endpoints import check_host_template
+from pronote_operator.cluster.client import KubeClient
+from pronote_operator.cluster.events import EventRecorder
+from pronote_operator.cluster.kinds import (
+    BASES,
+    CHANNELS,
+    CHILD_KINDS,
+    POLICIES,
+    SECRETS,
+    Kind,
+)
+from pronote_operator.cluster.pulse import Pulse
+from pronote_operator.cluster.queue import KeyedQueue
+from pronote_operator.cluster.reflector import Listener, Reflector
+from pronote_operator.cluster.rights import SecretRights
+from pronote_operator.cluster.transport import kopf_credentials
+from pronote_operator.errors import ApiError
+from pronote_operator.handlers.base import BaseReconciler
+from pronote_operator.handlers.book import ChildBook
+from pronote_operator.handlers.channel import SETTLE_SECONDS, ChannelReconciler
+from pronote_operator.handlers.children import Converger
+from pronote_operator.handlers.fleet import Fleet
+from pronote_operator.handlers.keys import Key, base_key, channel_key
+from pronote_operator.handlers.namespaces import Namespaces
+from pronote_operator.handlers.report import Reporter
+from pronote_operator.handlers.shared import Shared
+from pronote_operator.handlers.store import ObjectStore
+from pronote_operator.handlers.streams import framework_settings, registry
+from pronote_operator.metrics import Metrics, Snapshot
+from pronote_operator.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+SELECTOR = "app.kubernetes.io/managed-by=pronote-operator,pronote.hosting/base"
+
+
+def now() -> dt.datetime:
+    """The present."""
+    return dt.datetime.now(dt.UTC)
+
+
+class Operator:
+    """The work of the leader.
+
+    Args:
+        configuration: how the API server is reached; `client` uses it too.
+        namespace: the operator's own.
+        identity: this replica, for Events.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        configuration: kube.Configuration,
+        client: KubeClient,
+        metrics: Metrics,
+        namespace: str,
+        identity: str,
+    ) -> None:
+        check_host_template(settings.client_host_template)
+        self._settings = settings
+        self._configuration = configuration
+        self._client = client
+        self._metrics = metrics
+        self.pulse = Pulse()
+        self.synced = False
+        self._store = ObjectStore()
+        self._shared = Shared()
+        self.queue: KeyedQueue[Key] = KeyedQueue(self._work, workers=settings.workers, on_done=self._done)
+        self._book = ChildBook(self._mark_known)
+        self._fleet = Fleet(
+            on_change=lambda name: self.queue.mark_after(channel_key(name), SETTLE_SECONDS), on_turn=self.queue.mark
+        )
+        self._reporter = Reporter(client, self._store, EventRecorder(client, instance=identity))
+        self._listener = Listener(seen=self._book.seen, gone=self._book.gone, synced=self._listed)
+        self._namespaces = Namespaces(
+            rights=SecretRights(client, role=settings.role_for_secrets, account=(namespace, settings.service_account)),
+            reflect=self._secret_reflector,
+            book=self._book,
+        )
+        self._bases = BaseReconciler(
+            client=client,
+            store=self._store,
+            shared=self._shared,
+            book=self._book,
+            fleet=self._fleet,
+            converger=Converger(client, self._book, on_repair=self._repaired),
+            reporter=self._reporter,
+            options=BuilderOptions(
+                operator_image=settings.image,
+                image_pull_policy=settings.image_pull_policy,
+                client_host_template=settings.client_host_template,
+                client_service_type=settings.client_service_type,
+                operator_namespace=namespace,
+            ),
+            prepare_namespace=self._namespaces.prepare,
+            clock=now,
+        )
+        self._channels = ChannelReconciler(store=self._store, fleet=self._fleet, reporter=self._reporter, clock=now)
+        self._sweep_due = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until cancelled or until a part fails: a part that fails ends the whole, which is then started anew."""
+        async with asyncio.TaskGroup() as group:
+            self._namespaces.start_in(group)
+            await self._first_list()
+            for kind in CHILD_KINDS:
+                for namespace in self._settings.watch_namespaces or (None,):
+                    group.create_task(self._reflector(kind, namespace).run(), name=f"reflector {kind.plural}")
+            group.create_task(self.queue.run(), name="queue")
+            group.create_task(self._sweeps(), name="sweeps")
+            group.create_task(self._framework(), name="kopf")
+            for key in self._store:
+                self.queue.mark(key)
+            self._complete_if_all_known()
+
+    def snapshot(self) -> Snapshot:
+        """Figures for the metrics."""
+        members = self._fleet.members()
+        return Snapshot(
+            leading=True,
+            depth=self.queue.depth,
+            delayed=self.queue.delayed,
+            running=self.queue.running,
+            failing=self.queue.failing,
+            deaf=len(self.deaf()),
+            streams=len(self.pulse),
+            bases={
+                "ready": sum(1 for m in members if m.ready),
+                "not_ready": sum(1 for m in members if not m.ready and not m.stalled),
+                "stalled": sum(1 for m in members if m.stalled),
+                "serving": sum(1 for m in members if m.in_service),
+            },
+            watch_restarts=sum(self.pulse.restarts.values()),
+        )
+
+    def deaf(self) -> dict[str, float]:
+        """Streams without a sign of life, with their silence in seconds."""
+        return self.pulse.deaf(self._settings.deaf_after_seconds)
+
+    async def _work(self, key: Key) -> float | None:
+        if key.kind == BASES.kind:
+            return await self._bases(key)
+        return await self._channels(key)
+
+    def _done(self, key: Key, seconds: float, failed: bool) -> None:
+        self._metrics.reconciled(key.kind, seconds, failed=failed)
+        self._complete_if_all_known()
+
+    async def _repaired(self, key: Key, kind: str, name: str, paths: list[str]) -> None:
+        self._metrics.repaired(kind)
+        await self._reporter.repaired(key, kind, name, paths)
+
+    def _mark_known(self, key: Key) -> None:
+        if key in self._store:
+            self.queue.mark(key)
+
+    def _reflector(self, kind: Kind, namespace: str | None) -> Reflector:
+        return Reflector(self._client, kind, namespace, selector=SELECTOR, listener=self._listener, pulse=self.pulse)
+
+    def _secret_reflector(self, namespace: str) -> Reflector:
+        return self._reflector(SECRETS, namespace)
+
+    def _listed(self, kind: Kind, namespace: str | None) -> None:
+        self._book.listed(kind, namespace)
+        if kind is not SECRETS:
+            for key in self._store:
+                if key.kind == BASES.kind and namespace in (None, key.namespace):
+                    self.queue.mark(key)
+
+    async def _first_list(self) -> None:
+        """Know all of ours before the first pass: what a turn is given for depends on everybody."""
+        for kind in (CHANNELS, POLICIES):
+            async for page in self._client.pages(kind, None):
+                for item in page["items"]:
+                    self._observers()[kind.plural](None, item)
+        for namespace in self._settings.watch_namespaces or (None,):
+            async for page in self._client.pages(BASES, namespace):
+                for item in page["items"]:
+                    self._store.put(_key_of(BASES, item), item)
+        in_use = {key.namespace for key in self._store if key.kind == BASES.kind}
+        await self._namespaces.release_unused(in_use)
+
+    def _complete_if_all_known(self) -> None:
+        """Once every base had a pass, turns may be given: who is in flight is known."""
+        if self.synced:
+            return
+        if len(self._fleet) + len(self._shared.channels) < len(self._store):
+            return  # cheap, and mostly true until the end
+        if any(key.kind == BASES.kind and key not in self._fleet for key in self._store):
+            return
+        self._fleet.complete = self.synced = True
+        logger.info("Every base had its first pass: %d bases.", len(self._fleet))
+        for key in self._store:
+            if key.kind == CHANNELS.kind or self._fleet.awaits_turn(key):
+                self.queue.mark(key)
+
+    async def _framework(self) -> None:
+        async def login() -> kopf.AiohttpSession:
+            return kopf_credentials(
+                self._configuration,
+                pulse=self.pulse,
+                meter=self._metrics.request,
+                limit=self._settings.max_api_connections,
+                on_reopened=self._sweep_due.set,
+            )
+
+        namespaces = self._settings.watch_namespaces
+        await kopf.operator(
+            registry=registry(self._observers(), login),
+            settings=framework_settings(self._settings),
+            standalone=True,
+            clusterwide=not namespaces,
+            namespaces=namespaces,
+        )
+
+    def _observers(self) -> dict[str, Any]:
+        # Publications, delegations and policies are watched for what refers to them; they get no status yet.
+        return {
+            BASES.plural: self._on_base,
+            CHANNELS.plural: self._on_channel,
+            POLICIES.plural: self._on_policy,
+        }
+
+    def _on_base(self, event: str | None, body: dict[str, Any]) -> None:
+        key = _key_of(BASES, body)
+        if event == "DELETED":
+            self._forget(key, int(body["metadata"]["resourceVersion"]))
+        elif self._store.put(key, body):
+            self.queue.mark(key)
+
+    def _forget(self, key: Key, version: int | None = None) -> None:
+        if self._store.remove(key, version=version):
+            self.queue.forget(key)
+            self._book.forget(key)
+            self._fleet.remove(key)
+            if not any(k.namespace == key.namespace for k in self._store if k.kind == BASES.kind):
+                self._namespaces.unused(key.namespace)
+
+    def _on_channel(self, event: str | None, body: dict[str, Any]) -> None:
+        key = _key_of(CHANNELS, body)
+        if event == "DELETED":
+            self._store.remove(key)
+            self.queue.forget(key)
+            self._shared.remove_channel(key.name)
+            self._mark_bases()
+        elif self._store.put(key, body):
+            if self._shared.put_channel(body):
+                self._mark_bases()
+            self.queue.mark(key)
+
+    def _on_policy(self, event: str | None, body: dict[str, Any]) -> None:
+        if event == "DELETED":
+            self._shared.remove_policy(body["metadata"]["name"])
+            self._mark_bases()
+        elif self._shared.put_policy(body):
+            self._mark_bases()
+
+    def _mark_bases(self) -> None:
+        for key in self._store:
+            if key.kind == BASES.kind:
+                self.queue.mark(key)
+
+    async def _sweeps(self) -> None:
+        """Forget bases that were deleted while their watch was cut off: a list that Kopf repeats tells of none."""
+        while True:
+            await self._sweep_due.wait()
+            await asyncio.sleep(1)
+            self._sweep_due.clear()
+            try:
+                there: set[Key] = set()
+                for namespace in self._settings.watch_namespaces or (None,):
+                    async for page in self._client.pages(BASES, namespace, metadata_only=True):
+                        there.update(base_key(m["namespace"], m["name"]) for m in _metadata(page))
+            except (ApiError, aiohttp.ClientError, TimeoutError) as error:
+                logger.warning("The sweep for deleted bases failed (%s); again in 10 s.", error)
+                await asyncio.sleep(10)
+                self._sweep_due.set()
+                continue
+            for key in self._store:
+                if key.kind == BASES.kind and key not in there:
+                    logger.info("%s was deleted while its watch was cut off.", key)
+                    self._forget(key)
+
+
+def _metadata(page: dict[str, Any]) -> list[dict[str, Any]]:
+    return [item["metadata"] for item in page["items"]]
+
+
+def _key_of(kind: Kind, body: dict[str, Any]) -> Key:
+    metadata = body["metadata"]
+    return Key(kind.kind, metadata.get("namespace", ""), metadata["name"])

@@ -1,0 +1,203 @@
+"""Requests to the API server: few verbs, plain dictionaries, every answer checked.
+
+Built on the Kubernetes library's transport (credentials, TLS, pooling). Paths come from `kinds`: nothing is discovered.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio import client as kube
+
+from pronote_operator.cluster.kinds import ACCESS_REVIEWS, BY_KIND, Kind
+from pronote_operator.errors import ApiError
+
+FIELD_MANAGER = "pronote-operator"
+Object = dict[str, Any]
+
+_JSON = "application/json"
+_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_APPLY = "application/apply-patch+yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a server-side apply came to: the object as stored, and whether it was created by this request."""
+
+    object: Object
+    created: bool
+
+
+class KubeClient:
+    """The operator's requests.
+
+    Args:
+        requests: the library's client for short requests.
+        watches: another one for watch streams.
+        timeout_seconds: bound of one short request.
+    """
+
+    def __init__(self, requests: kube.ApiClient, watches: kube.ApiClient, *, timeout_seconds: float = 30) -> None:
+        self._requests = requests
+        self._watches = watches
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+
+    @property
+    def api_client(self) -> kube.ApiClient:
+        """The library's client, for the library's own tools (leader election)."""
+        return self._requests
+
+    async def close(self) -> None:
+        """Close both sessions."""
+        await self._requests.close()  # type: ignore[no-untyped-call]
+        await self._watches.close()  # type: ignore[no-untyped-call]
+
+    async def get(self, kind: Kind, namespace: str | None, name: str, *, metadata_only: bool = False) -> Object | None:
+        """One object, or None when it is not there. Raises ApiError for any other refusal."""
+        try:
+            return await self._send("GET", kind.path(namespace, name), accept=_METADATA if metadata_only else _JSON)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def pages(
+        self, kind: Kind, namespace: str | None, *, selector: str = "", metadata_only: bool = False, limit: int = 500
+    ) -> AsyncIterator[Object]:
+        """The pages of a list, each as the API server's List object."""
+        token = ""
+        while True:
+            query = {"limit": str(limit)}
+            if selector:
+                query["labelSelector"] = selector
+            if token:
+                query["continue"] = token
+            accept = _METADATA_LIST if metadata_only else _JSON
+            page = await self._send("GET", kind.collection(namespace), query=query, accept=accept)
+            token = page["metadata"].get("continue", "")
+            yield page
+            if not token:
+                return
+
+    async def apply(self, manifest: Object) -> Applied:
+        """Server-side apply with the project's field manager; other managers' values of our fields are taken over."""
+        metadata = manifest["metadata"]
+        path = BY_KIND[manifest["kind"]].path(metadata.get("namespace"), metadata["name"])
+        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        status, stored = await self._answer("PATCH", path, query=query, body=manifest, content_type=_APPLY)
+        return Applied(object=stored, created=status == 201)
+
+    async def apply_status(self, kind: Kind, manifest: Object) -> Object:
+        """Server-side apply of a status: only fields of the status become the operator's."""
+        metadata = manifest["metadata"]
+        path = kind.path(metadata.get("namespace"), metadata["name"], "status")
+        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        return await self._send("PATCH", path, query=query, body=manifest, content_type=_APPLY)
+
+    async def create(self, kind: Kind, namespace: str | None, manifest: Object) -> Object:
+        """Create an object."""
+        query = {"fieldManager": FIELD_MANAGER}
+        return await self._send("POST", kind.collection(namespace), query=query, body=manifest, content_type=_JSON)
+
+    async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str | None = None) -> None:
+        """Delete an object (only the one with this UID, when given); one that is already gone is no error."""
+        options: Object = {"kind": "DeleteOptions", "apiVersion": "v1"}
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        try:
+            await self._send("DELETE", kind.path(namespace, name), body=options, content_type=_JSON)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+
+    async def allowed(self, verb: str, kind: Kind, namespace: str | None) -> bool:
+        """Whether the operator itself may do this, asked of the authorizer without trying (no 403 is caused)."""
+        attributes = {"verb": verb, "group": kind.group, "resource": kind.plural, "namespace": namespace or ""}
+        review = {
+            "apiVersion": ACCESS_REVIEWS.api_version,
+            "kind": ACCESS_REVIEWS.kind,
+            "spec": {"resourceAttributes": attributes},
+        }
+        answer = await self._send("POST", ACCESS_REVIEWS.collection(), body=review, content_type=_JSON)
+        return bool(answer["status"].get("allowed"))
+
+    async def watch(
+        self, kind: Kind, namespace: str | None, *, selector: str, since: str, seconds: int
+    ) -> AsyncIterator[Object]:
+        """Watch events and bookmarks from a resource version on; ends when the server ends it.
+
+        Args:
+            since: resource version of the list that came before.
+            seconds: how long the server keeps the stream.
+        Raises:
+            ApiError: the server refused, or sent an ERROR event (410: list again).
+        """
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": since,
+            "timeoutSeconds": str(seconds),
+        }
+        if selector:
+            query["labelSelector"] = selector
+        url = f"{self._watches.configuration.host}{kind.collection(namespace)}?{urlencode(query)}"
+        timeout = aiohttp.ClientTimeout(total=seconds + 30, sock_connect=10)
+        headers = {**await self._headers(self._watches), "Accept": _JSON}
+        answer = await self._watches.call_api("GET", url, header_params=headers, _request_timeout=timeout)
+        async with answer.response as response:
+            if response.status != 200:
+                raise _refusal(response.status, await response.read())
+            async for line in response.content:
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    raise _refusal(int(event["object"].get("code", 500)), json.dumps(event["object"]).encode())
+                yield event
+
+    async def _headers(self, api_client: kube.ApiClient) -> dict[str, str]:
+        auth = await api_client.configuration.auth_settings()
+        headers: dict[str, str] = {"User-Agent": api_client.user_agent}
+        if "BearerToken" in auth:
+            headers["Authorization"] = auth["BearerToken"]["value"]
+        return headers
+
+    async def _send(self, method: str, path: str, **options: Any) -> Object:
+        return (await self._answer(method, path, **options))[1]
+
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: Object | None = None,
+        content_type: str | None = None,
+        accept: str = _JSON,
+    ) -> tuple[int, Object]:
+        url = f"{self._requests.configuration.host}{path}"
+        if query:
+            url = f"{url}?{urlencode(query)}"
+        headers = {**await self._headers(self._requests), "Accept": accept}
+        if content_type:
+            headers["Content-Type"] = content_type
+        answer = await self._requests.call_api(
+            method, url, header_params=headers, body=body, _request_timeout=self._timeout
+        )
+        data: bytes = await answer.read()  # type: ignore[no-untyped-call]
+        if answer.status >= 400:
+            raise _refusal(answer.status, data)
+        stored: Object = json.loads(data)
+        return answer.status, stored
+
+
+def _refusal(status: int, data: bytes) -> ApiError:
+    try:
+        document = json.loads(data)
+        return ApiError(status, document.get("reason", ""), document.get("message", ""))
+    except (ValueError, AttributeError):
+        return ApiError(status, "", data[:200].decode("utf-8", "replace"))

@@ -1,0 +1,113 @@
+"""One leader by a Lease: the replica that holds it works, the others wait.
+
+The library's election runs the work while the Lease is held. Losing it ends the work with an error: a fresh start is
+the one state that is known to be right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+from kubernetes.aio import client as kube
+from kubernetes.aio.leaderelection.electionconfig import Config
+from kubernetes.aio.leaderelection.leaderelection import LeaderElection
+from kubernetes.aio.leaderelection.leaderelectionrecord import LeaderElectionRecord
+from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
+
+logger = logging.getLogger(__name__)
+
+LEASE_NAME = "pronote-operator"
+
+
+class LeadershipLostError(RuntimeError):
+    """The Lease could not be renewed in time; another replica may work by now."""
+
+
+class _PatientLease(LeaseLock):
+    """A Lease lock for which a connection error is one failed try, not the end of the election."""
+
+    async def get(self, name: str, namespace: str) -> Any:
+        try:
+            return await super().get(name, namespace)
+        except (OSError, aiohttp.ClientError, TimeoutError) as error:
+            return False, kube.ApiException(status=0, reason=str(error) or type(error).__name__)
+
+    async def create(self, name: str, namespace: str, election_record: LeaderElectionRecord) -> bool:
+        try:
+            return bool(await super().create(name, namespace, election_record))
+        except (OSError, aiohttp.ClientError, TimeoutError):
+            return False
+
+    async def update(self, name: str, namespace: str, updated_record: LeaderElectionRecord) -> bool:
+        try:
+            return bool(await super().update(name, namespace, updated_record))
+        except (OSError, aiohttp.ClientError, TimeoutError):
+            return False
+
+
+async def lead(
+    api_client: kube.ApiClient,
+    *,
+    namespace: str,
+    identity: str,
+    lease_seconds: int,
+    work: Callable[[], Awaitable[None]],
+    on_leading: Callable[[bool], None],
+) -> None:
+    """Wait for the Lease, then run `work` until it ends.
+
+    Args:
+        identity: unique among the replicas (the pod's name and a start-time suffix).
+        lease_seconds: how long a silent leader keeps the Lease; it renews every fifth of that and gives up after
+            seven tenths, so that it has stopped before another one can start.
+        on_leading: told True when leadership begins, False when it ends.
+    Raises:
+        LeadershipLostError: the Lease was lost while `work` ran.
+        Exception: whatever `work` raises.
+    """
+    outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def begin() -> None:
+        on_leading(True)
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - carried over to whoever awaits `lead`
+            if not outcome.done():
+                outcome.set_exception(error)
+        else:
+            if not outcome.done():
+                outcome.set_result(None)
+
+    async def end() -> None:
+        on_leading(False)
+        if not outcome.done():
+            outcome.set_exception(LeadershipLostError("the Lease could not be renewed"))
+
+    election = LeaderElection(
+        Config(
+            _PatientLease(LEASE_NAME, namespace, identity, api_client),
+            lease_duration=lease_seconds,
+            renew_deadline=lease_seconds * 0.7,
+            retry_period=max(1.0, lease_seconds * 0.2),
+            onstarted_leading=begin,
+            onstopped_leading=end,
+        )
+    )
+    candidate = asyncio.create_task(election.run(), name="leader election")
+    candidate.add_done_callback(lambda task: _carry_over(task, outcome))
+    try:
+        await outcome
+    finally:
+        candidate.cancel()
+
+
+def _carry_over(task: asyncio.Task[None], outcome: asyncio.Future[None]) -> None:
+    if outcome.done() or task.cancelled():
+        return
+    error = task.exception()
+    if error is not None:
+        outcome.set_exception(error)

@@ -1,0 +1,131 @@
+"""A labelled kind, listed and watched: what is there, and what is no longer there.
+
+Kopf watches the project's own kinds. Its streams do not tell when the first list is over, nor which objects vanished
+while a watch was cut off; for children both decide whether something is written, so they are streamed here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from pronote_operator.cluster.client import KubeClient
+from pronote_operator.cluster.kinds import Kind
+from pronote_operator.cluster.pulse import Pulse
+from pronote_operator.errors import ApiError
+
+logger = logging.getLogger(__name__)
+
+WATCH_SECONDS = 300
+QUIET_SECONDS = 75
+"""The server sends a bookmark each minute; after this long without a byte the stream is opened again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Whom a reflector tells.
+
+    Args:
+        seen: called with each object as listed or changed.
+        gone: called with (namespace, name) of an object that is no longer there, or no longer carries the label.
+        synced: called once after every complete list.
+    """
+
+    seen: Callable[[Kind, dict[str, Any]], None]
+    gone: Callable[[Kind, str, str], None]
+    synced: Callable[[Kind, str | None], None]
+
+
+class Reflector:
+    """Lists and watches one kind in one namespace (None: all).
+
+    Args:
+        selector: label selector, narrowed by the server.
+    """
+
+    def __init__(
+        self, client: KubeClient, kind: Kind, namespace: str | None, *, selector: str, listener: Listener, pulse: Pulse
+    ) -> None:
+        self._client = client
+        self._kind = kind
+        self._namespace = namespace
+        self._selector = selector
+        self._listener = listener
+        self._pulse = pulse
+        self._known: set[tuple[str, str]] = set()
+        self._name = f"children:{kind.collection(namespace)}"
+
+    async def run(self) -> None:
+        """Stream until cancelled; failures are logged and tried again with a growing pause."""
+        failures = 0
+        try:
+            while True:
+                try:
+                    since = await self._list()
+                    failures = 0
+                    await self._follow(since)
+                except (ApiError, aiohttp.ClientError, TimeoutError, ValueError) as error:
+                    if isinstance(error, ApiError) and error.status == 410:
+                        logger.info("The watch of %s is too old and starts again from a list.", self._name)
+                        continue
+                    failures += 1
+                    pause = min(30.0, 0.25 * 2**failures) * random.uniform(0.5, 1)  # noqa: S311 - jitter, no secret
+                    logger.warning("The stream %s failed (%s); again in %.1f s.", self._name, error, pause)
+                    await asyncio.sleep(pause)
+        finally:
+            self._pulse.closed(self._name)
+
+    async def _list(self) -> str:
+        self._pulse.opened(self._name)
+        listed: set[tuple[str, str]] = set()
+        since = "0"
+        async for page in self._client.pages(self._kind, self._namespace, selector=self._selector):
+            for item in page["items"]:
+                listed.add((item["metadata"]["namespace"], item["metadata"]["name"]))
+                self._listener.seen(self._kind, item)
+            since = page["metadata"]["resourceVersion"]
+            self._pulse.beat(self._name)
+            await asyncio.sleep(0)
+        for namespace, name in self._known - listed:
+            self._listener.gone(self._kind, namespace, name)
+        self._known = listed
+        self._listener.synced(self._kind, self._namespace)
+        return since
+
+    async def _follow(self, since: str) -> None:
+        while True:
+            stream = self._client.watch(
+                self._kind, self._namespace, selector=self._selector, since=since, seconds=WATCH_SECONDS
+            )
+            try:
+                while True:
+                    event = await asyncio.wait_for(anext(stream), QUIET_SECONDS)
+                    self._pulse.beat(self._name)
+                    since = self._tell(event) or since
+            except (StopAsyncIteration, aiohttp.ClientError, TimeoutError) as end:
+                # Ended by the server, cut off, or silent: go on from the last version that was seen.
+                if not isinstance(end, StopAsyncIteration):
+                    await asyncio.sleep(random.uniform(0.1, 0.5))  # noqa: S311 - jitter
+            finally:
+                await stream.aclose()  # type: ignore[attr-defined]
+            self._pulse.opened(self._name)
+
+    def _tell(self, event: dict[str, Any]) -> str | None:
+        metadata = event["object"].get("metadata", {})
+        version: str | None = metadata.get("resourceVersion")
+        if event["type"] == "BOOKMARK":
+            return version
+        identity = (metadata["namespace"], metadata["name"])
+        if event["type"] == "DELETED":
+            self._known.discard(identity)
+            self._listener.gone(self._kind, *identity)
+        else:
+            self._known.add(identity)
+            self._listener.seen(self._kind, event["object"])
+        return version

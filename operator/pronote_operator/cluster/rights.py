@@ -1,0 +1,78 @@
+"""Rights on Secrets, only where there are schools.
+
+Cluster-wide rights on Secrets would let the operator list every Secret of the cluster. Instead a ClusterRole with those
+rights is bound to the operator's own account in each namespace that holds a base, by the operator itself: it may bind
+that one role (`bind` by resource name) and no other. The binding goes when the last base of the namespace is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from pronote_operator.api.constants import FIELD_MANAGER, LABEL_MANAGED_BY
+from pronote_operator.cluster.client import KubeClient
+from pronote_operator.cluster.kinds import ROLE_BINDINGS, SECRETS
+
+logger = logging.getLogger(__name__)
+
+BINDING = "pronote-operator-secrets"
+SELECTOR = f"{LABEL_MANAGED_BY}={FIELD_MANAGER}"
+PROPAGATION_SECONDS = 15.0
+
+
+class SecretRights:
+    """Grants and takes back the operator's rights on Secrets.
+
+    Args:
+        role: name of the ClusterRole to bind; empty when the rights are preset (namespaced mode).
+        account: (namespace, name) of the operator's ServiceAccount.
+    """
+
+    def __init__(self, client: KubeClient, *, role: str, account: tuple[str, str]) -> None:
+        self._client = client
+        self._role = role
+        self._account = account
+
+    async def grant(self, namespace: str) -> None:
+        """Have the rights in a namespace; returns when the authorizer knows them.
+
+        Raises:
+            TimeoutError: the binding was written, and the authorizer still says no.
+        """
+        if not self._role or await self._client.allowed("list", SECRETS, namespace):
+            return
+        account_namespace, account = self._account
+        await self._client.apply(
+            {
+                "apiVersion": ROLE_BINDINGS.api_version,
+                "kind": ROLE_BINDINGS.kind,
+                "metadata": {
+                    "name": BINDING,
+                    "namespace": namespace,
+                    "labels": {LABEL_MANAGED_BY: FIELD_MANAGER},
+                },
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": self._role},
+                "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": account_namespace}],
+            }
+        )
+        logger.info("Rights on Secrets were bound in namespace %s.", namespace)
+        async with asyncio.timeout(PROPAGATION_SECONDS):
+            while not await self._client.allowed("list", SECRETS, namespace):
+                await asyncio.sleep(0.1)  # noqa: ASYNC110 - only the authorizer knows, and it does not tell
+
+    async def revoke(self, namespace: str) -> None:
+        """Give the rights back in a namespace without a base."""
+        if self._role:
+            await self._client.delete(ROLE_BINDINGS, namespace, BINDING)
+            logger.info("Rights on Secrets were given back in namespace %s.", namespace)
+
+    async def revoke_unused(self, namespaces_in_use: set[str]) -> None:
+        """Give the rights back where the last base went while no operator ran."""
+        if not self._role:
+            return
+        async for page in self._client.pages(ROLE_BINDINGS, None, selector=SELECTOR, metadata_only=True):
+            for item in page["items"]:
+                metadata = item["metadata"]
+                if metadata["name"] == BINDING and metadata["namespace"] not in namespaces_in_use:
+                    await self.revoke(metadata["namespace"])

@@ -1,0 +1,37 @@
+"""Errors that the operator's parts raise to each other."""
+
+from __future__ import annotations
+
+
+class ApiError(Exception):
+    """The API server refused a request.
+
+    Args:
+        status: HTTP status code.
+        reason: machine-readable reason of the `Status` object (`NotFound`, `Conflict`, `Invalid` …).
+        message: the server's message.
+    """
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(f"{status} {reason}: {message}")
+        self.status = status
+        self.reason = reason
+        self.message = message
+
+
+class Unusable(Exception):  # noqa: N818 - it is a verdict on a person's input, named as the condition names it
+    """What a person must mend before work can go on: becomes `Stalled=True`.
+
+    Args:
+        reason: machine reason of the condition, CamelCase.
+        message: names the field and what is allowed.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+class ReferenceMissing(Exception):  # noqa: N818 - as above
+    """A named object does not exist (yet): becomes `Ready=False ReferenceNotFound` and heals when it appears."""

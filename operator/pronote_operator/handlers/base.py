@@ -1,0 +1,434 @@
+"""One pass over a PronoteBase: fetch, decide, apply, report. May be killed anywhere and run again."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pronote_operator.api.pronotebase import PronoteBase
+from pronote_operator.builders.configmaps import parameters_configmap, settings_configmap
+from pronote_operator.builders.context import BuildContext, BuilderOptions, Release
+from pronote_operator.builders.endpoints import client_endpoint
+from pronote_operator.builders.names import Names
+from pronote_operator.builders.networkpolicy import network_policy
+from pronote_operator.builders.pinning import roll_inputs
+from pronote_operator.builders.services import agent_service, client_service
+from pronote_operator.builders.statefulset import statefulset
+from pronote_operator.cluster.client import KubeClient, Object
+from pronote_operator.cluster.kinds import PODS, SECRETS
+from pronote_operator.errors import ApiError, ReferenceMissing, Unusable
+from pronote_operator.handlers import volumes
+from pronote_operator.handlers.book import ChildBook
+from pronote_operator.handlers.children import Converger, NotYet, Wanted
+from pronote_operator.handlers.credentials import TlsFacts, refuse_weak, superadmin_facts, wanted_secrets
+from pronote_operator.handlers.fleet import Fleet, Member
+from pronote_operator.handlers.keys import Key
+from pronote_operator.handlers.report import Reporter
+from pronote_operator.handlers.shared import Shared
+from pronote_operator.handlers.store import ObjectStore
+from pronote_operator.planning.base_status import Found, Verdict, as_wanted, conditions, serving
+from pronote_operator.planning.calendar import UnknownZoneError, school_year_at, zone
+from pronote_operator.planning.conditions import merged_conditions
+from pronote_operator.planning.diagnosis import refused_plan, trouble
+from pronote_operator.planning.facts import StatefulSetFacts, statefulset_facts
+from pronote_operator.planning.references import calendar_of, referred
+from pronote_operator.planning.releases import due_release, next_release_time
+from pronote_operator.planning.turns import Candidate, may_take_due_release
+
+logger = logging.getLogger(__name__)
+
+WAIT_SECONDS = 2.0
+REFERENCE_SECONDS = 30.0
+"""How soon a Secret that is referred to is looked for again: it carries no label of ours and is not watched."""
+DIAGNOSIS_SECONDS = 15.0
+"""How long a pod may take before it is asked why, and how often it is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What the base's references and dates come to."""
+
+    channel: str
+    policy: str | None
+    calendar: str
+    due: Release | None
+    next_release: dt.datetime | None
+    paused: bool
+
+
+class BaseReconciler:
+    """Reconciles bases.
+
+    Args:
+        prepare_namespace: has Secrets of a namespace readable and listed; called before anything else in it.
+        clock: the present, aware.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: KubeClient,
+        store: ObjectStore,
+        shared: Shared,
+        book: ChildBook,
+        fleet: Fleet,
+        converger: Converger,
+        reporter: Reporter,
+        options: BuilderOptions,
+        prepare_namespace: Callable[[str], Awaitable[None]],
+        clock: Callable[[], dt.datetime],
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._shared = shared
+        self._book = book
+        self._fleet = fleet
+        self._converger = converger
+        self._reporter = reporter
+        self._options = options
+        self._prepare_namespace = prepare_namespace
+        self._clock = clock
+
+    async def __call__(self, key: Key) -> float | None:
+        """One pass; returns seconds until the next one that time alone makes necessary."""
+        body = self._store.get(key)
+        if body is None or body["metadata"].get("deletionTimestamp"):
+            return None
+        base = PronoteBase.model_validate(body)
+        await self._prepare_namespace(key.namespace)
+        if not self._book.knows_all(key.namespace) or not self._book.knows(SECRETS, key.namespace):
+            return WAIT_SECONDS
+        outcome = _Pass(base, key, self._clock())
+        try:
+            outcome.references = self._resolve(base, outcome.now)
+            if base.spec.suspend:
+                self._observe(outcome)
+            else:
+                await self._converge(outcome)
+        except Unusable as problem:
+            outcome.stalled = Verdict(problem.reason, problem.message)
+            self._observe(outcome)
+        except ReferenceMissing as missing:
+            outcome.missing = str(missing)
+            outcome.again(REFERENCE_SECONDS)
+            self._observe(outcome)
+        except NotYet as waiting:
+            outcome.waiting = str(waiting)
+            outcome.again(WAIT_SECONDS)
+            self._observe(outcome)
+        except ApiError as error:
+            if error.status not in (400, 403, 422):
+                raise
+            outcome.stalled = Verdict("ApplyRefused", f"The API server refused a child: {error.message}")
+            outcome.again(REFERENCE_SECONDS)
+            self._observe(outcome)
+        await self._diagnose(outcome)
+        await self._report(outcome)
+        return outcome.next_pass
+
+    def _resolve(self, base: PronoteBase, now: dt.datetime) -> References:
+        spec = base.spec
+        try:
+            zone(spec.time_zone)
+        except UnknownZoneError as error:
+            raise Unusable("InvalidTimeZone", f"spec.timeZone: {error}") from error
+        shared = self._shared
+        name = referred(
+            "spec.versionChannel", "VersionChannel", spec.version_channel, shared.channel_names, required=True
+        )
+        assert name is not None, "required"
+        channel = shared.channels[name]
+        policy = referred("spec.backupPolicy", "BackupPolicy", spec.backup_policy, shared.policy_names, required=False)
+        calendar, _ = calendar_of(channel, spec.calendar)
+        due = due_release(channel.spec.releases, spec.time_zone, now)
+        return References(
+            channel=name,
+            policy=policy,
+            calendar=calendar,
+            due=Release(version=due.version, image=due.image) if due is not None else None,
+            next_release=next_release_time(channel.spec.releases, spec.time_zone, now),
+            paused=channel.spec.paused,
+        )
+
+    async def _converge(self, outcome: _Pass) -> None:
+        base, key, uid = outcome.base, outcome.key, outcome.base.metadata.uid
+        references = outcome.references
+        assert references is not None, "resolved before"
+        if base.spec.source.empty is None:
+            member = "hnot" if base.spec.source.hnot is not None else "snapshot"
+            raise Unusable(
+                "SourceNotSupported", f"spec.source.{member} is not served by this version; spec.source.empty is"
+            )
+        names = Names(base.metadata.name)
+        claims = await volumes.judge(self._converger, self._client, base, key)
+        there = await self._converger.peek(key, uid, "StatefulSet", names.statefulset, statefulset_facts)
+        outcome.school_year = self._school_year(outcome, claims)
+        release = self._release(outcome, there)
+        ctx = BuildContext(
+            base=base,
+            options=self._options,
+            release=release,
+            school_year=outcome.school_year,
+            agent_image=self._options.operator_image,
+        )
+        outcome.endpoint = client_endpoint(ctx)
+        tls = self._book.of(key).get(("Secret", names.tls_secret))
+        renewal_due = tls is not None and isinstance(tls.facts, TlsFacts) and tls.facts.renew <= outcome.now
+        tls_wanted, *other_secrets = wanted_secrets(ctx, outcome.now, renewal_due=renewal_due)
+        certificates = await self._converger.bring(key, uid, tls_wanted)
+        assert isinstance(certificates, TlsFacts), "a Secret just built holds certificates"
+        outcome.due_at(certificates.renew)
+        simple = [
+            *other_secrets,
+            *volumes.wanted(ctx, claims),
+            *_simple_children(ctx, certificates.authority),
+        ]
+        await _all_of(self._converger.bring(key, uid, one) for one in simple)
+        await self._check_superadmin(outcome, names)
+        outcome.statefulset = await self._converger.bring(key, uid, _statefulset(ctx))
+        if claims.refused is not None:
+            raise Unusable("StorageRefused", claims.refused)
+
+    def _school_year(self, outcome: _Pass, claims: volumes.Claims) -> int:
+        status_year = outcome.base.status.school_year
+        if claims.data is not None and claims.data.school_year is not None:
+            return claims.data.school_year
+        if status_year is not None:
+            return status_year
+        if outcome.base.spec.school_year.pin is not None:
+            return outcome.base.spec.school_year.pin
+        assert outcome.references is not None
+        channel = self._shared.channels[outcome.references.channel]
+        _, calendar = calendar_of(channel, outcome.base.spec.calendar)
+        return school_year_at(calendar.switchover, outcome.base.spec.time_zone, outcome.now)
+
+    def _release(self, outcome: _Pass, there: StatefulSetFacts | None) -> Release:
+        """The release to build with: the one in force, or the one that is due when it may be taken now."""
+        references = outcome.references
+        assert references is not None
+        outcome.statefulset = there
+        in_force = None
+        if there is not None and there.version and there.image:
+            in_force = Release(version=there.version, image=there.image)
+        if references.due is None:
+            if in_force is None:
+                raise Unusable(
+                    "NoReleaseDue",
+                    f"VersionChannel {references.channel} has no release yet that is due in {outcome.base.spec.time_zone}",
+                )
+            return in_force
+        if in_force is None or in_force == references.due:
+            return references.due
+        candidate = self._candidate(outcome)
+        self._fleet.put(outcome.key, self._member(outcome, candidate))
+        turn = None if references.paused else self._fleet.turn(references.channel)
+        if may_take_due_release(candidate, candidate.key if turn == outcome.key else None):
+            return references.due
+        return in_force
+
+    async def _check_superadmin(self, outcome: _Pass, names: Names) -> None:
+        own = outcome.base.spec.super_admin.secret_name
+        outcome.superadmin = own or names.superadmin_secret
+        if own is None:
+            child = self._book.of(outcome.key).get(("Secret", names.superadmin_secret))
+            facts = child.facts if child is not None else None
+        else:
+            body = await self._client.get(SECRETS, outcome.key.namespace, own)
+            if body is None:
+                raise ReferenceMissing(f"spec.superAdmin.secretName: Secret {own} does not exist")
+            facts = superadmin_facts(body)
+        if facts is not None:
+            refuse_weak(outcome.superadmin, facts)
+
+    def _observe(self, outcome: _Pass) -> None:
+        """What is known of the server when nothing may be changed."""
+        facts = self._converger.facts(
+            outcome.key, "StatefulSet", Names(outcome.base.metadata.name).statefulset, statefulset_facts
+        )
+        outcome.statefulset = facts or outcome.statefulset
+
+    async def _diagnose(self, outcome: _Pass) -> None:
+        """Ask a pod that takes long what it waits for."""
+        found = outcome.found()
+        if outcome.stalled or outcome.missing or outcome.statefulset is None or as_wanted(found):
+            return
+        outcome.again(DIAGNOSIS_SECONDS)
+        if not outcome.base.spec.in_service or not outcome.waits_long(DIAGNOSIS_SECONDS):
+            return
+        pod = await self._client.get(PODS, outcome.key.namespace, Names(outcome.base.metadata.name).pod)
+        if pod is None:
+            return
+        outcome.stalled = refused_plan(pod)
+        outcome.pod = trouble(pod)
+
+    async def _report(self, outcome: _Pass) -> None:
+        candidate = self._candidate(outcome)
+        self._fleet.put(outcome.key, self._member(outcome, candidate))
+        if outcome.references is not None and outcome.references.next_release is not None:
+            outcome.due_at(outcome.references.next_release)
+        await self._reporter.base(outcome.base, outcome.key, outcome.status())
+
+    def _candidate(self, outcome: _Pass) -> Candidate:
+        there, references = outcome.statefulset, outcome.references
+        due = references.due if references is not None else None
+        desired = f"{there.version} {there.image}" if there is not None else None
+        settled = there is not None and not there.rolling and outcome.current == there.version
+        return Candidate(
+            key=f"{outcome.key.namespace}/{outcome.key.name}",
+            uid=outcome.base.metadata.uid,
+            desired=desired,
+            current=desired,
+            due=f"{due.version} {due.image}" if due is not None else None,
+            settled=settled,
+            stopped=not outcome.base.spec.in_service or (there is not None and there.replicas == 0),
+            suspended=outcome.base.spec.suspend,
+            stalled=outcome.stalled is not None,
+        )
+
+    def _member(self, outcome: _Pass, candidate: Candidate) -> Member:
+        references = outcome.references
+        found = outcome.found()
+        return Member(
+            channel=references.channel if references is not None else None,
+            candidate=candidate,
+            version=outcome.current,
+            target=references.due.version if references is not None and references.due is not None else None,
+            ready=as_wanted(found) and not outcome.stalled and not outcome.missing,
+            in_service=serving(found),
+            stalled=outcome.stalled is not None,
+        )
+
+
+class _Pass:
+    """What one pass gathers; becomes the status."""
+
+    def __init__(self, base: PronoteBase, key: Key, now: dt.datetime) -> None:
+        self.base = base
+        self.key = key
+        self.now = now
+        self.references: References | None = None
+        self.statefulset: StatefulSetFacts | None = None
+        self.school_year: int | None = base.status.school_year
+        self.endpoint: tuple[str, int] | None = None
+        self.superadmin: str | None = base.status.super_admin_secret_name
+        self.stalled: Verdict | None = None
+        self.missing: str | None = None
+        self.waiting: str | None = None
+        self.pod: str | None = None
+        self.next_pass: float | None = None
+
+    def again(self, seconds: float) -> None:
+        """The next pass is due in so many seconds at the latest."""
+        self.next_pass = seconds if self.next_pass is None else min(self.next_pass, seconds)
+
+    def due_at(self, instant: dt.datetime) -> None:
+        """The next pass is due at an instant at the latest."""
+        self.again(max(0.0, (instant - self.now).total_seconds()) + 1.0)
+
+    def waits_long(self, seconds: float) -> bool:
+        """Whether the base has been without the wanted state for so long already."""
+        ready = next((c for c in self.base.status.conditions if c.type == "Ready"), None)
+        return (
+            ready is not None
+            and ready.status == "False"
+            and (self.now - ready.last_transition_time).total_seconds() >= seconds
+        )
+
+    @property
+    def current(self) -> str | None:
+        """Version of the server that was last seen ready."""
+        if self.statefulset is not None and self.statefulset.ready:
+            return self.statefulset.version
+        return self.base.status.version.current
+
+    def found(self) -> Found:
+        """The pass as the conditions see it."""
+        due = self.references.due if self.references is not None else None
+        return Found(
+            in_service=self.base.spec.in_service,
+            suspended=self.base.spec.suspend,
+            statefulset=self.statefulset,
+            current=self.current,
+            due=due.version if due is not None else None,
+            stalled=self.stalled,
+            missing=self.missing,
+            waiting=self.waiting,
+            pod=self.pod,
+        )
+
+    def status(self) -> Object:
+        """The whole status to have."""
+        base, references, there = self.base, self.references, self.statefulset
+        before = base.status.to_manifest()
+        status: dict[str, Any] = {
+            "observedGeneration": base.metadata.generation,
+            "conditions": merged_conditions(
+                before.get("conditions", []), conditions(self.found()), base.metadata.generation, self.now
+            ),
+            "version": _present(desired=there.version if there else None, current=self.current),
+        }
+        if self.school_year is not None:
+            state = "InService" if base.spec.in_service else "Kept"
+            status["schoolYear"] = self.school_year
+            status["bases"] = [{"schoolYear": self.school_year, "state": state}]
+        names = Names(base.metadata.name)
+        if self.endpoint is not None:
+            host, port = self.endpoint
+            status["endpoints"] = {
+                "client": {"host": host, "port": port},
+                "parametersConfigMap": names.parameters,
+            }
+        elif "endpoints" in before:
+            status["endpoints"] = before["endpoints"]
+        if self.superadmin is not None:
+            status["superAdminSecretName"] = self.superadmin
+        if references is not None:
+            status["effective"] = _present(
+                versionChannel=references.channel,
+                backupPolicy=references.policy,
+                calendar=references.calendar,
+                image=there.image if there else None,
+            )
+        return status
+
+
+def _present(**members: Any) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
+
+
+async def _all_of(work: Any) -> None:
+    """Run all, and raise the first failure only when none is under way any more."""
+    results = await asyncio.gather(*work, return_exceptions=True)
+    failures = [result for result in results if isinstance(result, BaseException)]
+    if failures:
+        failures.sort(key=lambda failure: not isinstance(failure, Unusable))
+        raise failures[0]
+
+
+def _simple_children(ctx: BuildContext, authority: str) -> list[Wanted]:
+    manifests = [
+        settings_configmap(ctx),
+        parameters_configmap(ctx, authority),
+        client_service(ctx),
+        agent_service(ctx),
+        network_policy(ctx),
+    ]
+    return [
+        Wanted(manifest["kind"], manifest["metadata"]["name"], manifest, lambda _, manifest=manifest: manifest)  # type: ignore[misc]
+        for manifest in manifests
+    ]
+
+
+def _statefulset(ctx: BuildContext) -> Wanted:
+    inputs = [roll_inputs(ctx), ctx.base.spec.in_service, ctx.owner_reference()]
+    return Wanted(
+        "StatefulSet",
+        ctx.names.statefulset,
+        inputs,
+        lambda there: statefulset(ctx, there),
+        statefulset_facts,
+    )

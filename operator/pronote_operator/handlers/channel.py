@@ -1,0 +1,51 @@
+"""One pass over a VersionChannel: which release is due, and how many of its bases have it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+from pronote_operator.api.versionchannel import VersionChannel
+from pronote_operator.handlers.fleet import Fleet
+from pronote_operator.handlers.keys import Key
+from pronote_operator.handlers.report import Reporter
+from pronote_operator.handlers.store import ObjectStore
+from pronote_operator.planning.channel_status import channel_status
+
+SETTLE_SECONDS = 2.0
+"""Changes of many bases at once are counted once."""
+
+
+class ChannelReconciler:
+    """Reconciles version channels."""
+
+    def __init__(
+        self, *, store: ObjectStore, fleet: Fleet, reporter: Reporter, clock: Callable[[], dt.datetime]
+    ) -> None:
+        self._store = store
+        self._fleet = fleet
+        self._reporter = reporter
+        self._clock = clock
+
+    async def __call__(self, key: Key) -> float | None:
+        """One pass."""
+        body = self._store.get(key)
+        if body is None or body["metadata"].get("deletionTimestamp"):
+            return None
+        if not self._fleet.complete:
+            return SETTLE_SECONDS
+        channel = VersionChannel.model_validate(body)
+        members = self._fleet.of_channel(key.name)
+        rolling = {
+            f"{k.namespace}/{k.name}": m.version for k, m in members.items() if m.candidate.in_flight and m.target
+        }
+        status, again = channel_status(
+            channel,
+            updated=sum(1 for m in members.values() if m.target is not None and m.version == m.target),
+            pending=sum(1 for m in members.values() if m.candidate.waits),
+            updating=sorted(rolling),
+            total=len(members),
+            now=self._clock(),
+        )
+        await self._reporter.channel(key, channel.metadata.uid, status)
+        return again

@@ -1,0 +1,110 @@
+"""All bases at a glance: what the turns, the channels' status and the metrics are computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pronote_operator.handlers.keys import Key
+from pronote_operator.planning.turns import Candidate, next_to_roll
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One base as its last pass left it."""
+
+    channel: str | None
+    candidate: Candidate
+    version: str | None
+    target: str | None
+    ready: bool
+    in_service: bool
+    stalled: bool
+
+
+class Fleet:
+    """Members by key, and whose turn it is in each channel.
+
+    Args:
+        on_change: called with the channel's name when one of its members changed.
+        on_turn: called with the key of the base that got the turn.
+    """
+
+    def __init__(self, *, on_change: Callable[[str], None], on_turn: Callable[[Key], None]) -> None:
+        self._members: dict[Key, Member] = {}
+        self._by_text: dict[str, Key] = {}
+        self._turns: dict[str, str | None] = {}
+        self._on_change = on_change
+        self._on_turn = on_turn
+        self.complete = False
+        """Whether every base had its first pass: only then is it known who is in flight."""
+
+    def put(self, key: Key, member: Member) -> None:
+        """Note what a pass over a base came to."""
+        before = self._members.get(key)
+        if before == member:
+            return
+        self._members[key] = member
+        self._by_text[member.candidate.key] = key
+        for channel in {before.channel if before else None, member.channel} - {None}:
+            assert channel is not None
+            if not self._keeps_turn(channel, key, member):
+                self._turns.pop(channel, None)
+            self._on_change(channel)
+        if member.channel is not None and self.complete and self._waiting_or_in_flight(before, member):
+            holder = self.turn(member.channel)
+            if holder is not None and holder != key:
+                self._on_turn(holder)
+
+    def remove(self, key: Key) -> None:
+        """A base is gone."""
+        member = self._members.pop(key, None)
+        if member is None:
+            return
+        self._by_text.pop(member.candidate.key, None)
+        if member.channel is not None:
+            self._turns.pop(member.channel, None)
+            self._on_change(member.channel)
+            holder = self.turn(member.channel) if self.complete else None
+            if holder is not None:
+                self._on_turn(holder)
+
+    def turn(self, channel: str) -> Key | None:
+        """The only base of the channel that may be rolled now; None when nobody needs it, or not all is known yet."""
+        if not self.complete:
+            return None
+        if channel not in self._turns:
+            candidates = (member.candidate for member in self._members.values() if member.channel == channel)
+            self._turns[channel] = next_to_roll(candidates)
+        text = self._turns[channel]
+        return self._by_text.get(text) if text is not None else None
+
+    def of_channel(self, channel: str) -> dict[Key, Member]:
+        """Members that follow a channel."""
+        return {key: member for key, member in self._members.items() if member.channel == channel}
+
+    def awaits_turn(self, key: Key) -> bool:
+        """Whether a base waits for its turn."""
+        member = self._members.get(key)
+        return member is not None and member.candidate.waits
+
+    def members(self) -> list[Member]:
+        """All members."""
+        return list(self._members.values())
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._members
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def _keeps_turn(self, channel: str, key: Key, member: Member) -> bool:
+        # While someone holds the turn, news of others who are not in flight change nothing: without this, thousands of
+        # bases that learn of a release at once would each make the choice anew.
+        holder = self._turns.get(channel)
+        return holder is not None and holder != member.candidate.key and not member.candidate.in_flight
+
+    @staticmethod
+    def _waiting_or_in_flight(before: Member | None, member: Member) -> bool:
+        candidates = [member.candidate, *([before.candidate] if before else [])]
+        return any(candidate.waits or candidate.in_flight for candidate in candidates)

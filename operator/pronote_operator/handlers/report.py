@@ -1,0 +1,109 @@
+"""Writing a status, and telling of what changed by Events. Nothing is written when nothing changed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from pronote_operator.api.constants import API_VERSION
+from pronote_operator.api.pronotebase import PronoteBase
+from pronote_operator.cluster.client import KubeClient, Object
+from pronote_operator.cluster.events import About, EventRecorder
+from pronote_operator.cluster.kinds import BASES, CHANNELS
+from pronote_operator.errors import ApiError
+from pronote_operator.handlers.keys import Key
+from pronote_operator.handlers.store import ObjectStore
+from pronote_operator.planning.conditions import find_condition, is_true, status_changed
+
+logger = logging.getLogger(__name__)
+
+
+class Reporter:
+    """Writes the status of our objects."""
+
+    def __init__(self, client: KubeClient, store: ObjectStore, recorder: EventRecorder) -> None:
+        self._client = client
+        self._store = store
+        self._recorder = recorder
+
+    async def base(self, base: PronoteBase, key: Key, status: Object) -> None:
+        """Write the status of a base if it changed, and post Events for the changes people want to know."""
+        body = self._store.get(key)
+        if body is None or body["metadata"]["uid"] != base.metadata.uid:
+            return
+        before = body["status"]
+        if not status_changed(before, status):
+            return
+        try:
+            stored = await self._client.apply_status(
+                BASES,
+                {
+                    "apiVersion": API_VERSION,
+                    "kind": BASES.kind,
+                    # The UID makes the API server refuse the write when the object was made anew meanwhile.
+                    "metadata": {"name": key.name, "namespace": key.namespace, "uid": base.metadata.uid},
+                    "status": status,
+                },
+            )
+        except ApiError as error:
+            if error.status in (404, 409):
+                logger.info("%s went away while its status was written.", key)
+                return
+            raise
+        self._store.put(key, stored)
+        about = About("PronoteBase", key.namespace, key.name, base.metadata.uid)
+        for warning, reason, action, note in _news(before, status):
+            await self._recorder.post(about, warning=warning, reason=reason, action=action, note=note)
+
+    async def channel(self, key: Key, uid: str, status: Object) -> None:
+        """Write the status of a channel if it changed."""
+        body = self._store.get(key)
+        if body is None or body["metadata"]["uid"] != uid or not status_changed(body["status"], status):
+            return
+        manifest = {
+            "apiVersion": API_VERSION,
+            "kind": CHANNELS.kind,
+            "metadata": {"name": key.name, "uid": uid},
+            "status": status,
+        }
+        try:
+            self._store.put(key, await self._client.apply_status(CHANNELS, manifest))
+        except ApiError as error:
+            if error.status not in (404, 409):
+                raise
+
+    async def repaired(self, key: Key, kind: str, name: str, paths: list[str]) -> None:
+        """Tell that a child of a base was changed by somebody else and is changed back."""
+        body = self._store.get(key)
+        if body is None:
+            return
+        about = About("PronoteBase", key.namespace, key.name, body["metadata"]["uid"])
+        note = f"{kind} {name} was changed by somebody else and is changed back ({', '.join(paths[:5])})"
+        logger.info("%s: %s", key, note)
+        await self._recorder.post(about, warning=False, reason="ChildRepaired", action="Apply", note=note)
+
+
+def _news(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[bool, str, str, str]]:
+    """(warning, reason, action, note) of each change that is worth an Event.
+
+    A base's first way to Ready is no news: its conditions tell it, and thousands of new bases would post thousands.
+    """
+    old, new = before.get("conditions") or [], after["conditions"]
+    events: list[tuple[bool, str, str, str]] = []
+    stalled = find_condition(new, "Stalled")
+    if stalled is not None and (find_condition(old, "Stalled") or {}).get("message") != stalled["message"]:
+        events.append((True, stalled["reason"], "Reconcile", stalled["message"]))
+    if find_condition(old, "Stalled") is not None and stalled is None:
+        events.append((False, "Mended", "Reconcile", "What was in the way is mended"))
+    ready = find_condition(new, "Ready")
+    was = find_condition(old, "Ready")
+    if ready is not None and was is not None and was["status"] != ready["status"]:
+        if ready["status"] == "True" and (before.get("version") or {}).get("current"):
+            events.append((False, ready["reason"], "Reconcile", ready["message"]))
+        elif ready["reason"] == "ReferenceNotFound":
+            events.append((True, ready["reason"], "Reconcile", ready["message"]))
+    if is_true(old, "UpToDate") and (find_condition(new, "UpToDate") or {}).get("reason") == "Rolling":
+        note = (find_condition(new, "UpToDate") or {}).get("message", "")
+        events.append((False, "Rolling", "Roll", note))
+    return events

@@ -1,0 +1,65 @@
+"""The newest known version of each of our objects, kept small.
+
+Thousands of parsed bodies would cost tens of megabytes; as compact JSON without managed fields they cost a tenth.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from pronote_operator.handlers.keys import Key
+
+_NOISE = ("managedFields", "selfLink")
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+class ObjectStore:
+    """Bodies by key. An older version never replaces a newer one (resource versions of one kind are ordered)."""
+
+    def __init__(self) -> None:
+        self._bodies: dict[Key, tuple[int, bytes]] = {}
+
+    def put(self, key: Key, body: dict[str, Any]) -> bool:
+        """Keep a body; False when it is no news."""
+        version = int(body["metadata"]["resourceVersion"])
+        known = self._bodies.get(key)
+        if known is not None and version <= known[0]:
+            return False
+        metadata = {name: value for name, value in body["metadata"].items() if name not in _NOISE}
+        if _LAST_APPLIED in metadata.get("annotations", {}):
+            annotations = {k: v for k, v in metadata["annotations"].items() if k != _LAST_APPLIED}
+            metadata["annotations"] = annotations
+        kept = {"metadata": metadata, "spec": body.get("spec", {}), "status": body.get("status", {})}
+        self._bodies[key] = (version, json.dumps(kept, separators=(",", ":"), ensure_ascii=False).encode())
+        return True
+
+    def get(self, key: Key) -> dict[str, Any] | None:
+        """A fresh copy of the body, or None."""
+        known = self._bodies.get(key)
+        if known is None:
+            return None
+        body: dict[str, Any] = json.loads(known[1])
+        return body
+
+    def remove(self, key: Key, *, version: int | None = None) -> bool:
+        """Forget a body; with `version`, only if no newer one (an object made anew under the name) is known."""
+        known = self._bodies.get(key)
+        if known is None or (version is not None and known[0] > version):
+            return False
+        del self._bodies[key]
+        return True
+
+    def keys(self) -> list[Key]:
+        """All keys."""
+        return list(self._bodies)
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._bodies
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self.keys())
+
+    def __len__(self) -> int:
+        return len(self._bodies)

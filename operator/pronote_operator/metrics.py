@@ -1,0 +1,107 @@
+"""The operator's own metrics. Aggregates only: what concerns one base comes from that base's agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is read at a scrape."""
+
+    leading: bool
+    depth: int
+    delayed: int
+    running: int
+    failing: int
+    deaf: int
+    streams: int
+    bases: dict[str, int]
+    watch_restarts: int
+
+
+class Metrics:
+    """All metrics of one operator process.
+
+    Args:
+        read: gives the figures of the moment; called at each scrape.
+    """
+
+    def __init__(self, read: Callable[[], Snapshot]) -> None:
+        self.registry = CollectorRegistry()
+        self._reconciles = Counter(
+            "pronote_operator_reconciles",
+            "Passes over an object, by kind and result.",
+            ("kind", "result"),
+            registry=self.registry,
+        )
+        self._durations = Histogram(
+            "pronote_operator_reconcile_duration_seconds",
+            "Duration of a pass, by kind.",
+            ("kind",),
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self._requests = Counter(
+            "pronote_operator_api_requests",
+            "Requests to the API server, by verb and status code (0: no answer).",
+            ("verb", "code"),
+            registry=self.registry,
+        )
+        self._repairs = Counter(
+            "pronote_operator_child_repairs",
+            "Children that were changed by others and changed back, by kind.",
+            ("kind",),
+            registry=self.registry,
+        )
+        self.registry.register(_Moment(read))
+
+    def reconciled(self, kind: str, seconds: float, *, failed: bool) -> None:
+        """A pass ended."""
+        self._reconciles.labels(kind, "error" if failed else "success").inc()
+        self._durations.labels(kind).observe(seconds)
+
+    def request(self, verb: str, code: int) -> None:
+        """A request was answered."""
+        self._requests.labels(verb, str(code)).inc()
+
+    def repaired(self, kind: str) -> None:
+        """A child was changed back."""
+        self._repairs.labels(kind).inc()
+
+
+class _Moment(Collector):
+    def __init__(self, read: Callable[[], Snapshot]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterable[Metric]:
+        """Families of the moment."""
+        now = self._read()
+        build = GaugeMetricFamily("pronote_operator_build_info", "Version of the operator.", labels=["version"])
+        build.add_metric([version("pronote-operator")], 1)
+        yield build
+        yield GaugeMetricFamily("pronote_operator_leading", "Whether this replica holds the Lease.", float(now.leading))
+        queue = GaugeMetricFamily("pronote_operator_queue_objects", "Objects in the queue, by state.", labels=["state"])
+        states = {"waiting": now.depth, "delayed": now.delayed, "running": now.running, "failing": now.failing}
+        for state, count in states.items():
+            queue.add_metric([state], count)
+        yield queue
+        yield GaugeMetricFamily("pronote_operator_watch_streams", "Watch streams that are open.", now.streams)
+        yield GaugeMetricFamily(
+            "pronote_operator_watch_streams_deaf", "Watch streams without a sign of life.", now.deaf
+        )
+        yield CounterMetricFamily(
+            "pronote_operator_watch_restarts", "Watch streams that were opened again.", now.watch_restarts
+        )
+        bases = GaugeMetricFamily("pronote_operator_bases", "Bases, by state.", labels=["state"])
+        for state, count in now.bases.items():
+            bases.add_metric([state], count)
+        yield bases

@@ -1,0 +1,112 @@
+"""What the operator remembers of a child once its body was judged: small, immutable, without secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pronote_operator.builders.names import (
+    ANNOTATION_ROLL_INPUTS,
+    ANNOTATION_SCHOOL_YEAR,
+    ANNOTATION_UAI,
+    LABEL_VERSION,
+    MANAGED_BY,
+)
+
+_OUR_GROUP = "pronote.hosting/"
+
+
+class Ownership(StrEnum):
+    """Whose an object under a child's name is."""
+
+    OURS = "Ours"
+    KEPT = "Kept"
+    """Left behind by an earlier base of this name (`deletionPolicy: Retain`): taken up again if the UAI is the same."""
+    LEAVING = "Leaving"
+    """Belongs to a deleted base of this name and is about to be collected."""
+    FOREIGN = "Foreign"
+
+
+@dataclass(frozen=True, slots=True)
+class StatefulSetFacts:
+    """Of the StatefulSet: what is asked and how far it is."""
+
+    replicas: int
+    ready: bool
+    """One pod of the latest revision is ready and nothing is under way."""
+    rolling: bool
+    """A pod of an earlier revision is being replaced."""
+    gone: bool
+    """No pod is left."""
+    version: str | None
+    image: str | None
+    roll_inputs: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimFacts:
+    """Of a volume claim."""
+
+    size: str | None
+    storage_class: str | None
+    uai: str | None
+    school_year: int | None
+    created: str
+    phase: str
+
+
+def ownership(metadata: Mapping[str, Any], base_uid: str) -> Ownership:
+    """Whose the object with this metadata is, for the base with `base_uid`.
+
+    An owner reference decides. Without one it is ours if it says so and our field manager wrote it: someone removed the
+    reference, or it is a volume or key that outlives its base. Anything else belongs to somebody else.
+    """
+    owners = [o for o in metadata.get("ownerReferences") or () if str(o.get("apiVersion", "")).startswith(_OUR_GROUP)]
+    if any(owner.get("uid") == base_uid for owner in owners):
+        return Ownership.OURS
+    if owners:
+        return Ownership.LEAVING
+    if metadata.get("ownerReferences"):
+        return Ownership.FOREIGN
+    written = any(
+        entry.get("manager") == MANAGED_BY and entry.get("operation") == "Apply"
+        for entry in metadata.get("managedFields") or ()
+    )
+    return Ownership.KEPT if written else Ownership.FOREIGN
+
+
+def statefulset_facts(body: Mapping[str, Any]) -> StatefulSetFacts:
+    """Facts of a StatefulSet as the API gave it."""
+    metadata, spec, status = body["metadata"], body["spec"], body.get("status") or {}
+    template = spec["template"]
+    seen = status.get("observedGeneration", 0) >= metadata.get("generation", 0)
+    rolling = bool(status.get("updateRevision")) and status.get("updateRevision") != status.get("currentRevision")
+    replicas = int(spec.get("replicas", 1))
+    updated = not rolling and status.get("updatedReplicas", 0) == status.get("replicas", 0)
+    server: Mapping[str, Any] = next((c for c in template["spec"]["containers"] if c["name"] == "server"), {})
+    return StatefulSetFacts(
+        replicas=replicas,
+        ready=bool(seen and updated and replicas > 0 and status.get("readyReplicas", 0) >= replicas),
+        rolling=bool(not seen or rolling),
+        gone=bool(seen and status.get("replicas", 0) == 0),
+        version=(template["metadata"].get("labels") or {}).get(LABEL_VERSION),
+        image=server.get("image"),
+        roll_inputs=(metadata.get("annotations") or {}).get(ANNOTATION_ROLL_INPUTS),
+    )
+
+
+def claim_facts(body: Mapping[str, Any]) -> ClaimFacts:
+    """Facts of a volume claim as the API gave it."""
+    metadata, spec = body["metadata"], body["spec"]
+    annotations = metadata.get("annotations") or {}
+    year = annotations.get(ANNOTATION_SCHOOL_YEAR, "")
+    return ClaimFacts(
+        size=spec.get("resources", {}).get("requests", {}).get("storage"),
+        storage_class=spec.get("storageClassName"),
+        uai=annotations.get(ANNOTATION_UAI),
+        school_year=int(year) if year.isdecimal() else None,
+        created=metadata.get("creationTimestamp", ""),
+        phase=(body.get("status") or {}).get("phase", ""),
+    )
