@@ -20,7 +20,7 @@ from pronote_operator.builders.names import (
     child_labels,
     server_selector,
 )
-from pronote_operator.planning.quantities import canonical_quantity
+from pronote_operator.planning.quantities import canonical_quantity, quantity_value
 
 UID = 10001
 TERMINATION_GRACE_SECONDS = 40
@@ -144,21 +144,19 @@ def _server(ctx: BuildContext) -> dict[str, Any]:
 
 
 def server_resources(ctx: BuildContext) -> dict[str, dict[str, str]]:
-    """Requests and limits of the server: the defaults, but for each resource that the spec names in either map.
+    """Requests and limits of the server: those of the spec, and the defaults for what it does not name.
 
-    A default request above a limit of the spec, or the reverse, would make the pod invalid.
+    A default gives way to the spec's other half: a request above the default limit raises that limit, a limit below
+    the default request lowers that request, so that the pod is always valid and always limited.
     """
     chosen = ctx.base.spec.resources
-    given = {"requests": chosen.requests.to_manifest(), "limits": chosen.limits.to_manifest()}
-    named = {resource for amounts in given.values() for resource in amounts}
-    merged = {
-        part: {
-            **{resource: amount for resource, amount in SERVER_RESOURCES[part].items() if resource not in named},
-            **{resource: canonical_quantity(amount) for resource, amount in given[part].items()},
-        }
-        for part in ("requests", "limits")
-    }
-    return {part: amounts for part, amounts in merged.items() if amounts}
+    requests = {name: canonical_quantity(amount) for name, amount in chosen.requests.to_manifest().items()}
+    limits = {name: canonical_quantity(amount) for name, amount in chosen.limits.to_manifest().items()}
+    for name, limit in SERVER_RESOURCES["limits"].items():
+        limits.setdefault(name, max(limit, requests.get(name, limit), key=quantity_value))
+    for name, request in SERVER_RESOURCES["requests"].items():
+        requests.setdefault(name, min(request, limits[name], key=quantity_value))
+    return {"requests": requests, "limits": limits}
 
 
 def _volumes(ctx: BuildContext) -> list[dict[str, Any]]:

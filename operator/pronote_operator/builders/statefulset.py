@@ -34,7 +34,10 @@ def statefulset(ctx: BuildContext, existing: Mapping[str, Any] | None = None) ->
         "spec": {
             "replicas": replicas,
             "serviceName": ctx.names.agent_service,
-            "podManagementPolicy": "OrderedReady",
+            # With OrderedReady the controller waits for a pod that never gets ready before it updates it: not even a
+            # mended template would reach it (seen with 1.36). One replica leaves nothing to order, and the old pod is
+            # gone before the new one starts under either policy.
+            "podManagementPolicy": "Parallel",
             "updateStrategy": {"type": "RollingUpdate"},
             "revisionHistoryLimit": 3,
             "selector": {"matchLabels": server_selector(ctx.name)},
