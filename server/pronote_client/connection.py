@@ -130,9 +130,10 @@ class Connection:
         cause: BaseException | None = error
         while cause is not None:
             if isinstance(cause, ssl.SSLCertVerificationError):
+                why = cause.verify_message.rstrip(".")
                 return ClientError(
-                    f"The server at {self._where} does not show the certificate of {self._parameters.label} "
-                    f"({cause.verify_message.rstrip('.')}). Nothing was sent to it. If the school has new parameters, apply them.",
+                    f"The server at {self._where} does not show the certificate of {self._parameters.label} ({why}). "
+                    "Nothing was sent to it. If the school has new parameters, apply them.",
                     ExitCode.CERTIFICATE,
                 )
             cause = cause.__cause__ or cause.__context__

@@ -131,6 +131,9 @@ class Instance:
         except CertificateError as error:
             self.metrics.certificate_good.set(0)
             log.warning("TLS certificate not read again", extra={"data": {"reason": str(error)}})
+            if self.tls is None and error.usable is not None:
+                # Nothing better at the start: whoever mends the certificate finds the rest in service.
+                self.tls = TlsListener(error.usable)
             return
         if self.tls is None:
             self.tls = TlsListener(certificate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,6 +41,8 @@ def serve() -> None:
     PRONOTE_TLS, PRONOTE_CLIENT_PORT, PRONOTE_ADMIN_PORT, PRONOTE_VERSION and PRONOTE_SESSION_IDLE_SECONDS from the
     environment (docs/reference/instance-contract.md).
     """
+    # As the first process of a container it has no default action for SIGTERM: until the server listens for it, leave.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     from pronote_server.serve import run
 
     raise typer.Exit(run(os.environ))

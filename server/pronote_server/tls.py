@@ -15,7 +15,15 @@ HANDSHAKE_STEPS: Final = 10
 
 
 class CertificateError(Exception):
-    """The certificate files cannot be used; the message says why."""
+    """The certificate files are not good; the message says why.
+
+    Args:
+        usable: The certificate, when it can be served although Clients will refuse it (it has ended, for one).
+    """
+
+    def __init__(self, message: str, usable: Certificate | None = None) -> None:
+        super().__init__(message)
+        self.usable = usable
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,7 @@ class Certificate:
 
     Attributes:
         context: Serves it.
-        expiry: When it ends, seconds since 1970.
+        expiry: When it ends, seconds since 1970; 0 when Clients will not trust it.
     """
 
     context: ssl.SSLContext
@@ -41,21 +49,30 @@ def load_certificate(folder: Path) -> Certificate:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    trust.check_hostname = False
     try:
-        context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
-        trust.load_verify_locations(folder / "ca.crt")
-        expiry = _expiry(context, trust)
+        # With a password an encrypted key is refused; without one OpenSSL would ask for it on the terminal.
+        context.load_cert_chain(folder / "tls.crt", folder / "tls.key", password="")
     except OSError as error:  # ssl.SSLError is one
-        raise CertificateError(
-            f"The TLS certificate cannot be used: {error.strerror or type(error).__name__}."
-        ) from None
-    return Certificate(context, expiry)
+        raise CertificateError(f"The TLS certificate cannot be read: {_why(error)}.") from None
+    try:
+        return Certificate(context, _expiry(context, folder / "ca.crt"))
+    except OSError as error:
+        message = f"Clients will not trust the TLS certificate: {_why(error)}."
+        raise CertificateError(message, Certificate(context, 0.0)) from None
 
 
-def _expiry(context: ssl.SSLContext, trust: ssl.SSLContext) -> float:
+def _why(error: OSError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    return error.strerror or type(error).__name__
+
+
+def _expiry(context: ssl.SSLContext, authority: Path) -> float:
     """Shake hands in memory as a Client would; return the end of the certificate that it was shown."""
+    trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # The name is the Client's affair: it knows by which one the school is reached.
+    trust.check_hostname = False
+    trust.load_verify_locations(authority)
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     server = context.wrap_bio(to_server, to_client, server_side=True)
     client = trust.wrap_bio(to_client, to_server)

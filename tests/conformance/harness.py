@@ -7,19 +7,21 @@ import http.client
 import json
 import os
 import shlex
+import shutil
 import signal
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.conformance.certificates import Authority, new_authority, write_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 UAI = "0750654D"
 YEAR = 2026
@@ -162,7 +164,7 @@ class Server:
         """The contract's environment."""
         root = self.volume.root
         return {
-            "PATH": os.environ["PATH"],
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PRONOTE_DATA": str(root / "data" / "years"),
             "PRONOTE_SCHOOL_YEAR": str(YEAR),
             "PRONOTE_UAI": UAI,
@@ -196,8 +198,12 @@ class Server:
         """Start the process without waiting for it."""
         with self.log_path.open("ab") as output:
             self.process = subprocess.Popen(
-                shlex.split(self.command), env=self.environment, stdout=output, stderr=output, cwd=self.volume.root
+                self._words(), env=self.environment, stdout=output, stderr=output, cwd=self.volume.root
             )
+
+    def _words(self) -> list[str]:
+        words = shlex.split(self.command)
+        return [shutil.which(words[0], path=self.environment["PATH"]) or words[0], *words[1:]]
 
     def start(self) -> None:
         """Start the process and wait until it is ready."""
@@ -207,6 +213,10 @@ class Server:
             assert self.running.poll() is None, f"the server ended with {self.running.returncode}: {self.log}"
             assert time.monotonic() < deadline, f"the server is not ready: {self.log}"
             time.sleep(0.05)
+
+    def end(self, seconds: float = START_SECONDS) -> int:
+        """Wait until the process ends by itself; return the exit code."""
+        return self.running.wait(seconds)
 
     def stop(self, seconds: float = 30.0) -> int:
         """Stop it with SIGTERM; return the exit code."""
