@@ -180,7 +180,7 @@ def _kwok(state: State, instance: Instance) -> ProcessSpec:
             f"--kubeconfig={instance.kubeconfig('kwok')}",
             f"--config={config}",
             "--manage-all-nodes",
-            "--node-lease-duration-seconds=40",
+            "--node-lease-duration-seconds=20",
             "--cidr=10.0.0.0/8",
             "--v=WARN",
         ],

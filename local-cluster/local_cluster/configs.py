@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from local_cluster import addresses
+from local_cluster import addresses, kwok_stages
 from local_cluster.host import Host
 from local_cluster.paths import Instance
 
@@ -16,8 +16,6 @@ NODE_TOOLS_IMAGE = "localhost/node-tools:dev"
 """Holds pods' namespaces, and makes folders for local-path-provisioner."""
 
 VOLUMES_NAMESPACE = "local-path-storage"
-
-FAKE_STORAGE_CLASSES = ("standard", "expandable")
 
 
 def render(instance: Instance, host: Host | None) -> dict[str, str]:
@@ -31,7 +29,7 @@ def render(instance: Instance, host: Host | None) -> dict[str, str]:
         file name → text.
     """
     if host is None:
-        return {"kwok.yaml": kwok()}
+        return {"kwok.yaml": kwok_stages.config()}
     return {
         "audit-policy.yaml": audit_policy(),
         "containerd.toml": containerd(instance, host),
@@ -217,75 +215,6 @@ def local_path_helper() -> str:
             },
         }
     )
-
-
-def kwok() -> str:
-    """kwok's own stages for volumes: a claim of one of our classes gets a volume; the rest is kwok's default."""
-    return "---\n".join(_yaml(stage) for stage in (_provision_stage(), _release_stage()))
-
-
-def _provision_stage() -> dict[str, Any]:
-    volume = """\
-apiVersion: v1
-kind: PersistentVolume
-metadata:
-  name: pvc-{{ .metadata.uid }}
-  annotations:
-    pv.kubernetes.io/provisioned-by: local-cluster/fake
-spec:
-  accessModes:
-  {{ YAML .spec.accessModes 1 }}
-  capacity:
-  {{ YAML .spec.resources.requests 1 }}
-  persistentVolumeReclaimPolicy: Delete
-  storageClassName: {{ .spec.storageClassName | Quote }}
-  volumeMode: Filesystem
-  claimRef:
-    apiVersion: v1
-    kind: PersistentVolumeClaim
-    name: {{ .metadata.name | Quote }}
-    namespace: {{ .metadata.namespace | Quote }}
-    uid: {{ .metadata.uid | Quote }}
-  hostPath:
-    path: /nowhere
-"""
-    return _stage(
-        "claim-provision",
-        "PersistentVolumeClaim",
-        [
-            f"self.spec.storageClassName in {list(FAKE_STORAGE_CLASSES)}",
-            "!has(self.metadata.deletionTimestamp)",
-            "!has(self.spec.volumeName)",
-        ],
-        [{"apply": {"template": volume}}],
-    )
-
-
-def _release_stage() -> dict[str, Any]:
-    # Kubernetes itself binds the volume; only its deletion needs a provisioner.
-    return _stage(
-        "volume-delete",
-        "PersistentVolume",
-        [
-            f"self.spec.storageClassName in {list(FAKE_STORAGE_CLASSES)}",
-            "!has(self.metadata.deletionTimestamp)",
-            "has(self.status.phase) && self.status.phase == 'Released'",
-        ],
-        [{"delete": True}],
-    )
-
-
-def _stage(name: str, kind: str, conditions: list[str], steps: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "apiVersion": "kwok.x-k8s.io/v1alpha1",
-        "kind": "Stage",
-        "metadata": {"name": name},
-        "spec": {
-            "resourceRef": {"apiGroup": "v1", "kind": kind},
-            "selector": {"matchExpressions": [{"cel": {"expression": condition}} for condition in conditions]},
-            "steps": steps,
-        },
-    }
 
 
 def _yaml(content: Mapping[str, Any]) -> str:
