@@ -14,7 +14,12 @@ from typing import Annotated, Any
 
 import typer
 
-cli = typer.Typer(no_args_is_help=True, add_completion=False, help="The operator that hosts PRONOTE bases.")
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The operator that hosts PRONOTE bases.",
+)
 
 logger = logging.getLogger("pronote_operator")
 

@@ -20,6 +20,9 @@ from pronote_operator.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+STEADY_SECONDS = 60.0
+"""A term that lasted this long was no failed start: the next one begins at once."""
+
 _IDLE = Snapshot(leading=False, depth=0, delayed=0, running=0, failing=0, deaf=0, streams=0, bases={}, watch_restarts=0)
 
 
@@ -47,14 +50,19 @@ class Process:
         )
         logger.info("Serving /healthz, /readyz and /metrics on port %d.", port)
         try:
+            failures = 0
             while True:
+                started = asyncio.get_running_loop().time()
                 try:
                     await self._term()
                 except* LeadershipLostError as lost:
                     logger.warning("The term as leader is over: %s", lost.exceptions[0])
                 except* Exception as failed:
                     logger.exception("A part of the operator failed; starting anew: %s", failed)
-                await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+                lasted = asyncio.get_running_loop().time() - started
+                failures = 0 if lasted > STEADY_SECONDS else failures + 1
+                pause = min(30.0, 2.0**failures)
+                await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter, no secret
         finally:
             await runner.cleanup()
 

@@ -37,10 +37,14 @@ class _PatientLease(LeaseLock):
             return False, kube.ApiException(status=0, reason=str(error) or type(error).__name__)
 
     async def create(self, name: str, namespace: str, election_record: LeaderElectionRecord) -> bool:
+        # Not the library's own create: its 37.0 passes `pretty=True` where its client wants a string.
+        lease = kube.V1Lease(metadata=kube.V1ObjectMeta(name=name), spec=self.update_lease(election_record))
         try:
-            return bool(await super().create(name, namespace, election_record))
-        except (OSError, aiohttp.ClientError, TimeoutError):
+            await self.api_instance.create_namespaced_lease(namespace, lease)
+        except (kube.ApiException, OSError, aiohttp.ClientError, TimeoutError) as error:
+            logger.warning("The Lease could not be created: %s", error)
             return False
+        return True
 
     async def update(self, name: str, namespace: str, updated_record: LeaderElectionRecord) -> bool:
         try:

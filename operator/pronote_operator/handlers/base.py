@@ -281,7 +281,7 @@ class BaseReconciler:
             key=f"{outcome.key.namespace}/{outcome.key.name}",
             uid=outcome.base.metadata.uid,
             desired=desired,
-            current=desired,
+            current=desired if outcome.current is not None else None,
             due=f"{due.version} {due.image}" if due is not None else None,
             settled=settled,
             stopped=not outcome.base.spec.in_service or (there is not None and there.replicas == 0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import secrets
 from dataclasses import dataclass
@@ -12,7 +13,6 @@ from pronote_operator.builders.names import SUPERADMIN_KEYS
 from pronote_operator.builders.secrets import (
     agent_secret,
     certificates_in,
-    decoded,
     snapshot_key_secret,
     superadmin_secret,
     tls_secret,
@@ -20,7 +20,7 @@ from pronote_operator.builders.secrets import (
 from pronote_operator.cluster.client import Object
 from pronote_operator.errors import Unusable
 from pronote_operator.handlers.children import Wanted
-from pronote_operator.planning.passwords import RULE, weakness
+from pronote_operator.planning.passwords import superadmin_problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,9 @@ class SuperadminFacts:
 
 def superadmin_facts(body: Object) -> SuperadminFacts:
     """Judge a superadministrator's Secret; never repeats what it holds."""
-    data = body.get("data")
-    username, password = (decoded(data, key) for key in SUPERADMIN_KEYS)
-    if username is None or password is None:
-        missing = SUPERADMIN_KEYS[0] if username is None else SUPERADMIN_KEYS[1]
-        return SuperadminFacts(f"the key {missing} is missing or empty: username and password are needed; {RULE}")
-    return SuperadminFacts(weakness(username, password))
+    data = body.get("data") or {}
+    username, password = (base64.b64decode(data[key]) if data.get(key) else None for key in SUPERADMIN_KEYS)
+    return SuperadminFacts(superadmin_problem(username, password))
 
 
 def refuse_weak(secret: str, facts: SuperadminFacts) -> None:
