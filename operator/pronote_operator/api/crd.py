@@ -9,6 +9,7 @@ that a GitOps tool finds no difference. `pydantic` writes JSON Schema; a CRD tak
 - `$ref` is replaced by what it refers to, and `X | None` by X: an absent member is how the API says "none";
 - defaults are kept for single values of the spec only. Inside a list item they would be a lasting difference for tools
   that compare lists as a whole; of an object they would hide that its members have defaults of their own;
+- a pattern for which there is a rule in words is left out: the API server would quote it first;
 - the status has the one default that makes a new object "not yet looked at", and no CEL rules: people do not write it.
 """
 
@@ -109,6 +110,8 @@ def _structural(schema: Mapping[str, Any], definitions: Mapping[str, Schema], in
     """Return `schema` in the form that a CRD takes; `in_list`: it is within a list's item or a map's value."""
     flat = _flattened(schema, definitions)
     flat.pop("title", None)
+    if _said_in_words(flat):
+        del flat["pattern"]
     if "default" in flat and (in_list or not isinstance(flat["default"], str | int | bool)):
         del flat["default"]
     if "properties" in flat:
@@ -119,6 +122,11 @@ def _structural(schema: Mapping[str, Any], definitions: Mapping[str, Schema], in
         if isinstance(flat.get(items), dict):
             flat[items] = _structural(flat[items], definitions, in_list=True)
     return flat
+
+
+def _said_in_words(schema: Schema) -> bool:
+    """Return whether a rule asks for the same as the pattern: the API server would then refuse a value twice."""
+    return "pattern" in schema and any(schema["pattern"] in rule["rule"] for rule in schema.get(VALIDATIONS, []))
 
 
 def _flattened(schema: Mapping[str, Any], definitions: Mapping[str, Schema]) -> Schema:

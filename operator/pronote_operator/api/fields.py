@@ -18,8 +18,9 @@ _LETTER = f"'{UAI_LETTERS}'.substring({_NUMBER}, {_NUMBER} + 1)"
 
 Uai = Annotated[
     str,
+    # Longer than it may be, so that the words are what a wrong one is refused with; likewise below.
     Text(
-        8,
+        16,
         UAI_PATTERN,
         "a UAI: 7 digits and an upper-case letter other than I, O and Q, such as 0750654D",
         Rule(
@@ -28,7 +29,6 @@ Uai = Annotated[
             message_expression="self + ' is not a valid UAI: the letter for ' + self.substring(0, 7)"
             f" + ' is ' + {_LETTER}",
         ),
-        shortest=8,
     ),
 ]
 
@@ -56,12 +56,12 @@ TimeZone = Annotated[
         "an IANA time zone such as Europe/Paris, Indian/Reunion or Pacific/Noumea",
     ),
 ]
-ClockTime = Annotated[str, Text(5, "^([01][0-9]|2[0-3]):[0-5][0-9]$", "a time of day from 00:00 to 23:59, as HH:MM")]
+ClockTime = Annotated[str, Text(16, "^([01][0-9]|2[0-3]):[0-5][0-9]$", "a time of day from 00:00 to 23:59, as HH:MM")]
 MonthDay = Annotated[
     str,
     # 29 February is refused: in three years out of four it does not come, and a date of the school year must.
     Text(
-        5,
+        16,
         "^((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))$",
         "a day that comes every year, as MM-DD (02-29 does not)",
     ),
@@ -73,7 +73,7 @@ _LOCAL_TIME_PATTERN = (
 )
 LocalTime = Annotated[
     NaiveDatetime,
-    WithJsonSchema({"type": "string", "minLength": 19, "maxLength": 19, "pattern": _LOCAL_TIME_PATTERN}),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 40, "pattern": _LOCAL_TIME_PATTERN}),
     Kube(
         None,
         Rule(
@@ -144,7 +144,7 @@ Share = Annotated[
         {
             "anyOf": [{"type": "integer"}, {"type": "string"}],
             "x-kubernetes-int-or-string": True,
-            "maxLength": 4,
+            "maxLength": 16,
             "pattern": _PERCENT_PATTERN,
         }
     ),

@@ -68,7 +68,7 @@ def _row(path: str, member: Schema, needed: bool) -> str:
 
 def _form(member: Schema) -> str:
     if member.get("x-kubernetes-int-or-string"):
-        return f"integer or string {_code(member['pattern'])}"
+        return "integer or string"
     if "enum" in member:
         return " \\| ".join(f"`{value}`" for value in member["enum"])
     match member["type"]:

@@ -70,7 +70,7 @@ class Kube:
 class Text:
     """A string of at most `longest` characters that matches `pattern`; `allowed` says so in words to who got it wrong.
 
-    The words are a CEL rule of their own beside the pattern: the API server's own message would only quote the pattern.
+    The words are a CEL rule that takes the pattern's place in a CRD: the API server would only quote the pattern.
     """
 
     def __init__(

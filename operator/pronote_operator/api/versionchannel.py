@@ -112,6 +112,10 @@ Releases = Annotated[
             "only the first may be without from: which of the others is due would be unknown",
         ),
         Rule(
+            "self.all(one, !has(one.from) || self.exists_one(other, has(other.from) && other.from == one.from))",
+            "must have different from: which of two is due would be unknown",
+        ),
+        Rule(
             "self.all(one, self.exists_one(other, other.version == one.version))",
             "must have different versions",
         ),
