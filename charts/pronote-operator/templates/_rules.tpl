@@ -3,9 +3,9 @@
 {{- define "pronote-operator.rules.clusterScoped" -}}
 - apiGroups: [pronote.hosting]
   resources: [backuppolicies, versionchannels]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [pronote.hosting]
-  resources: [backuppolicies/status, versionchannels/status]
+  resources: [versionchannels/status]
   verbs: [patch]
 - apiGroups: [storage.k8s.io]
   resources: [storageclasses]
@@ -14,26 +14,23 @@
 
 {{- define "pronote-operator.rules.namespaced" -}}
 - apiGroups: [pronote.hosting]
-  resources: [pronotebases, publications, casdelegations]
-  verbs: [get, list, watch]
+  resources: [pronotebases]
+  verbs: [list, watch]
 - apiGroups: [pronote.hosting]
-  resources: [pronotebases/status, publications/status, casdelegations/status]
+  resources: [pronotebases/status]
   verbs: [patch]
 - apiGroups: [apps]
   resources: [statefulsets]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, watch, create, patch]
 - apiGroups: [""]
-  resources: [services, configmaps]
-  verbs: [get, list, watch, create, patch, delete]
-- apiGroups: [""]
-  resources: [persistentvolumeclaims]
+  resources: [services, configmaps, persistentvolumeclaims]
   verbs: [get, list, watch, create, patch]
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, watch, create, patch]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list]
+  verbs: [get]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
@@ -42,7 +39,7 @@
 {{- define "pronote-operator.rules.secrets" -}}
 - apiGroups: [""]
   resources: [secrets]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, watch, create, patch]
 {{- end -}}
 
 {{- /* Lets the operator give itself the role for Secrets in a namespace, and no other role. */ -}}
@@ -57,7 +54,7 @@
 - apiGroups: [rbac.authorization.k8s.io]
   resources: [rolebindings]
   resourceNames: [pronote-operator-secrets]
-  verbs: [get, patch, delete]
+  verbs: [patch, delete]
 {{- end -}}
 
 {{- define "pronote-operator.rules.lease" -}}
