@@ -1,0 +1,70 @@
+"""Questions of the plugin to the API server, with the person's own rights."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from kubernetes.aio.config import ConfigException, kube_config
+
+from pronote_operator.api.pronotebase import PronoteBase
+from pronote_operator.builders.names import PARAMETERS_KEY, Names
+from pronote_operator.cluster.client import KubeClient
+from pronote_operator.cluster.kinds import BASES, CONFIG_MAPS
+from pronote_operator.cluster.transport import load_configuration, own_namespace, sessions
+
+
+class NotFoundError(LookupError):
+    """What was asked for is not there; the message says what is."""
+
+
+@contextlib.asynccontextmanager
+async def connected() -> AsyncIterator[tuple[KubeClient, str]]:
+    """A client with the current context's credentials, and that context's namespace."""
+    configuration = await load_configuration()
+    client = KubeClient(*sessions(configuration, meter=lambda verb, code: None, limit=8))
+    try:
+        yield client, _current_namespace()
+    finally:
+        await client.close()
+
+
+async def bases(client: KubeClient, namespace: str | None, name: str | None) -> list[PronoteBase]:
+    """One base, or all of a namespace (None: of all namespaces), by namespace and name.
+
+    Raises:
+        NotFoundError: there is none of that name.
+    """
+    if name is not None:
+        body = await client.get(BASES, namespace, name)
+        if body is None:
+            raise NotFoundError(f"base {name} not found in namespace {namespace}; look with --all-namespaces")
+        return [PronoteBase.model_validate(body)]
+    found: list[PronoteBase] = []
+    async for page in client.pages(BASES, namespace):
+        found.extend(PronoteBase.model_validate(item) for item in page["items"])
+    return sorted(found, key=lambda base: (base.metadata.namespace, base.metadata.name))
+
+
+async def connection_parameters(client: KubeClient, namespace: str, base: str) -> str:
+    """The content of a Client's parameters file.
+
+    Raises:
+        NotFoundError: there is no such base, or its parameters are not there yet.
+    """
+    body = await client.get(CONFIG_MAPS, namespace, Names(base).parameters)
+    if body is None:
+        raise NotFoundError(
+            f"no connection parameters of base {base} in namespace {namespace}: is it there (kubectl get pnb -A), and "
+            "does an operator run?"
+        )
+    text: str = body["data"][PARAMETERS_KEY]
+    return text
+
+
+def _current_namespace() -> str:
+    try:
+        _, active = kube_config.list_kube_config_contexts()  # type: ignore[no-untyped-call]
+    except ConfigException:
+        return own_namespace()  # inside a pod
+    return str((active.get("context") or {}).get("namespace") or "default")

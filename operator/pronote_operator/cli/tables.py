@@ -1,0 +1,71 @@
+"""How the plugin shows bases."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from pronote_operator.api.common import Condition
+from pronote_operator.api.pronotebase import PronoteBase
+
+_GOOD = {"Ready": "True", "InService": "True", "UpToDate": "True", "Reconciling": "False", "Stalled": "False"}
+
+
+def base_table(bases: list[PronoteBase]) -> RenderableType:
+    """One line for each base."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("Namespace", "Base", "UAI", "School", "Ready", "Version", "Year", "Why"):
+        table.add_column(title, overflow="fold", no_wrap=title not in ("School", "Why"))
+    for base in bases:
+        ready = _condition(base, "Ready")
+        version = base.status.version
+        rolling = version.desired and version.desired != version.current
+        table.add_row(
+            base.metadata.namespace,
+            base.metadata.name,
+            base.spec.uai,
+            escape(base.spec.display_name),
+            _coloured(ready) if ready else "[yellow]Unknown[/]",
+            f"{version.current or '-'} → {version.desired}" if rolling else version.current or "-",
+            str(base.status.school_year or "-"),
+            escape(ready.message) if ready and ready.status != "True" else "",
+        )
+    return table
+
+
+def base_details(base: PronoteBase) -> RenderableType:
+    """All there is to know of one base."""
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    facts.add_column(style="bold")
+    facts.add_column(overflow="fold")
+    status = base.status
+    client = status.endpoints.client
+    for title, value in (
+        ("Base", f"{base.metadata.namespace}/{base.metadata.name}"),
+        ("School", f"{base.spec.display_name} ({base.spec.uai})"),
+        ("In service", "wanted" if base.spec.in_service else "stopped on request"),
+        ("Version", f"{status.version.current or '-'} (wanted {status.version.desired or '-'})"),
+        ("School year", str(status.school_year or "-")),
+        ("Channel", status.effective.version_channel or "-"),
+        ("Clients", f"{client.host}:{client.port}" if client else "-"),
+        ("Superadministrator", f"Secret {status.super_admin_secret_name or '-'}"),
+        ("Seen", "this spec" if status.observed_generation == base.metadata.generation else "an earlier spec, or none"),
+    ):
+        facts.add_row(title, escape(value))
+    conditions = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("Condition", "Status", "Since", "Reason", "Message"):
+        conditions.add_column(title, overflow="fold", no_wrap=title != "Message")
+    for condition in status.conditions:
+        since = condition.last_transition_time.strftime("%Y-%m-%d %H:%M:%SZ")
+        conditions.add_row(condition.type, _coloured(condition), since, condition.reason, escape(condition.message))
+    return Group(facts, "", conditions)
+
+
+def _condition(base: PronoteBase, type_: str) -> Condition | None:
+    return next((condition for condition in base.status.conditions if condition.type == type_), None)
+
+
+def _coloured(condition: Condition) -> str:
+    colour = "green" if _GOOD.get(condition.type, "True") == condition.status else "red"
+    return f"[{colour}]{condition.status}[/]"
