@@ -135,7 +135,7 @@ class OperatorProcess:
     def get(self, path: str) -> tuple[int, str]:
         """GET ``/healthz``, ``/readyz`` or ``/metrics``: status and text; status 0 when nothing listens."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as response:  # noqa: S310
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as response:
                 return int(response.status), response.read().decode()
         except urllib.error.HTTPError as error:
             with error:

@@ -77,7 +77,7 @@ def _report(outcome: Outcome, path: str, detail: Mapping[str, str]) -> None:
         "message": outcome.message[:_MESSAGE_CHARACTERS],
         "schoolYear": outcome.school_year,
     }
-    _log("info" if outcome.exit_code == EXIT_OK else "error", {**said, **detail})
+    _log("INFO" if outcome.exit_code == EXIT_OK else "ERROR", {**said, **detail})
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
@@ -85,11 +85,11 @@ def _report(outcome: Outcome, path: str, detail: Mapping[str, str]) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        _log("warning", {"message": f"the termination message could not be written to {path}: {error.strerror}"})
+        _log("WARNING", {"message": f"the termination message could not be written to {path}: {error.strerror}"})
 
 
-def _log(level: str, members: Mapping[str, object]) -> None:
-    line = json.dumps({"time": _now(), "level": level, "logger": "pronote-prepare", **members})
+def _log(severity: str, members: Mapping[str, object]) -> None:
+    line = json.dumps({"timestamp": _now(), "severity": severity, "logger": "pronote-prepare", **members})
     os.write(sys.stderr.fileno(), line.encode() + b"\n")
 
 

@@ -210,7 +210,7 @@ def test_the_command_says_in_one_json_line_what_it_did(volume: Volume) -> None:
     assert done.returncode == 0
     first, second = (json.loads(line) for line in done.stderr.splitlines())
     assert (first["result"], first["uai"], first["namespace"]) == ("Done", "0750654D", "schools")
-    assert second["level"] == "warning"
+    assert second["severity"] == "WARNING"
     assert done.stdout == ""
 
 
