@@ -81,14 +81,8 @@ def admin_app(instance: Instance) -> ASGIApp:
         return Response(status_code=204)
 
     async def blocked(_request: Request) -> Response:
-        return Json(
-            {
-                "blockedAddresses": [
-                    {"address": group, "until": rfc3339(datetime.fromtimestamp(until, UTC))}
-                    for group, until in instance.suspensions.suspended(time.time())
-                ]
-            }
-        )
+        suspended = instance.suspensions.suspended(time.time())
+        return Json({"blockedAddresses": [_blocked_document(group, until) for group, until in suspended]})
 
     async def release(request: Request) -> Response:
         if not instance.suspensions.release(_group(request.path_params["address"])):
@@ -106,17 +100,26 @@ def admin_app(instance: Instance) -> ASGIApp:
             Route("/v1/connections", connections, methods=["GET"]),
             Route("/v1/connections/{id}", remove_connection, methods=["DELETE"]),
             Route("/v1/blocked-addresses", blocked, methods=["GET"]),
-            # A path, since an IPv6 site is written with its prefix length: 2001:db8::/64.
-            Route("/v1/blocked-addresses/{address:path}", release, methods=["DELETE"]),
+            Route("/v1/blocked-addresses/{address}", release, methods=["DELETE"]),
         ],
         exception_handlers={Refusal: on_refusal, HTTPException: on_http_error, Exception: on_failure},
     )
     return Envelope(app, instance.metrics, "admin")
 
 
+def _blocked_document(group: str, until: float) -> dict[str, object]:
+    # Written as an address that DELETE takes back, also where a whole IPv6 site is meant.
+    address, _, length = group.partition("/")
+    return {
+        "address": address,
+        "prefixLength": int(length) if length else 32,
+        "until": rfc3339(datetime.fromtimestamp(until, UTC)),
+    }
+
+
 def _group(text: str) -> str:
     try:
-        return group_of(parse_address(text.partition("/")[0]))
+        return group_of(parse_address(text))
     except ValueError:
         raise Refusal(400, "InvalidRequest", "This is not an IP address.") from None
 

@@ -97,7 +97,8 @@ def test_an_address_is_suspended_after_wrong_logins_and_released(running: Server
     assert running.client("GET", "/client/v1/whoami", session=session).status == 200, "who is in stays in"
     assert running.metric("pronote_blocked_addresses") == 1
     blocked = running.admin("GET", "/v1/blocked-addresses").json["blockedAddresses"]
-    assert [one["address"] for one in blocked] == ["127.0.0.1"]
+    assert [(one["address"], one["prefixLength"]) for one in blocked] == [("127.0.0.1", 32)]
+    assert blocked[0]["until"] == refused.json["until"]
     assert running.admin("DELETE", "/v1/blocked-addresses/127.0.0.1").status == 204
     assert running.log_in().status == 200
 

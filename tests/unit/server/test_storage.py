@@ -161,14 +161,11 @@ def test_a_checkpoint_that_is_given_up_leaves_nothing(
 
 
 def test_only_remains_of_checkpoints_are_removed(tmp_path: Path) -> None:
-    for name in (
-        "checkpoint-20261124T080000Z-00000000",
-        "checkpoint-20261124T080000Z-00000001.partial",
-        "other.partial",
-    ):
+    whole = "checkpoint-20261124T080000Z-00000000"
+    for name in (whole, f"{whole}.partial", "other.partial"):
         (tmp_path / name).mkdir()
     assert remove_remains(tmp_path) == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-20261124T080000Z-00000000", "other.partial"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [whole, "other.partial"]
     assert remove_remains(tmp_path / "absent") == 0
 
 
