@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
+from pydantic import ValidationError
+
 from pronote_operator.api.versionchannel import VersionChannel
 from pronote_operator.handlers.fleet import Fleet
 from pronote_operator.handlers.keys import Key
@@ -34,7 +36,10 @@ class ChannelReconciler:
             return None
         if not self._fleet.complete:
             return SETTLE_SECONDS
-        channel = VersionChannel.model_validate(body)
+        try:
+            channel = VersionChannel.model_validate(body)
+        except ValidationError:
+            return None  # said when it was read; bases that follow it are told that it is missing
         members = self._fleet.of_channel(key.name)
         rolling = {
             f"{k.namespace}/{k.name}": m.version for k, m in members.items() if m.candidate.in_flight and m.target

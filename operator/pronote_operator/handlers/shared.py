@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
+
+from pydantic import ValidationError
 
 from pronote_operator.api.versionchannel import VersionChannel
 from pronote_operator.planning.references import Named, is_default
+
+logger = logging.getLogger(__name__)
 
 
 class Shared:
@@ -17,9 +22,17 @@ class Shared:
         self.policy_names: dict[str, Named] = {}
 
     def put_channel(self, body: dict[str, Any]) -> bool:
-        """Keep a channel; False when nothing that bases depend on changed."""
-        channel = VersionChannel.model_validate(body)
-        name = channel.metadata.name
+        """Keep a channel; False when nothing that bases depend on changed.
+
+        One that the API server let through and that makes no sense all the same is as good as not there.
+        """
+        name = str(body["metadata"]["name"])
+        try:
+            channel = VersionChannel.model_validate(body)
+        except ValidationError as error:
+            logger.error("VersionChannel %s cannot be used: %s", name, error)  # noqa: TRY400 - no trace needed
+            self.remove_channel(name)
+            return True
         named = Named(name, is_default(channel.metadata.annotations))
         before = self.channels.get(name)
         same = before is not None and before.spec == channel.spec and self.channel_names[name] == named
