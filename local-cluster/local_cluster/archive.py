@@ -39,6 +39,7 @@ class ImageSpec:
         name: with its tag, for example "localhost/pronote-operator:dev".
         architecture: as Go and Debian call it: amd64, arm64.
         entrypoint: program and leading arguments.
+        command: arguments unless others are given.
         environment: variables that are set in every container.
         user: "uid:gid".
         labels: annotations of the image.
@@ -47,6 +48,7 @@ class ImageSpec:
     name: str
     architecture: str
     entrypoint: Sequence[str] = ()
+    command: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     user: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -100,6 +102,7 @@ def config_of(spec: ImageSpec, layers: Sequence[Layer]) -> bytes:
     settings: dict[str, Any] = {
         "Env": [f"{name}={value}" for name, value in spec.environment.items()],
         "Entrypoint": list(spec.entrypoint),
+        "Cmd": list(spec.command),
         "Labels": dict(spec.labels),
     }
     if spec.user:
@@ -127,43 +130,43 @@ def manifest_of(config: bytes, layers: Sequence[Layer]) -> bytes:
     )
 
 
-def write_archive(path: Path, spec: ImageSpec, layers: Sequence[Layer]) -> str:
-    """Writes the image as one tar: an OCI layout with Docker's own manifest beside it.
+def write_archive(path: Path, specs: Sequence[ImageSpec], layers: Sequence[Layer]) -> None:
+    """Writes images that share their layers as one tar: an OCI layout with Docker's own manifest beside it.
 
     Args:
         path: of the archive; replaced when there.
-        spec: what the image runs as.
+        specs: what each image runs as.
         layers: from the bottom up.
-
-    Returns:
-        the digest of the manifest.
     """
-    config = config_of(spec, layers)
-    manifest = manifest_of(config, layers)
-    reference = {
-        "io.containerd.image.name": spec.name,
-        "org.opencontainers.image.ref.name": spec.name.rpartition(":")[2],
-    }
-    index = {
-        "schemaVersion": 2,
-        "manifests": [{**_descriptor(_MANIFEST, _digest(manifest), len(manifest)), "annotations": reference}],
-    }
-    docker = [{"Config": _blob(config), "RepoTags": [spec.name], "Layers": [_path(layer.digest) for layer in layers]}]
+    blobs: list[bytes] = []
+    index: list[dict[str, Any]] = []
+    docker: list[dict[str, Any]] = []
+    for spec in specs:
+        config = config_of(spec, layers)
+        manifest = manifest_of(config, layers)
+        blobs += [config, manifest]
+        names = {
+            "io.containerd.image.name": spec.name,
+            "org.opencontainers.image.ref.name": spec.name.rpartition(":")[2],
+        }
+        index.append({**_descriptor(_MANIFEST, _digest(manifest), len(manifest)), "annotations": names})
+        docker.append(
+            {"Config": _blob(config), "RepoTags": [spec.name], "Layers": [_path(layer.digest) for layer in layers]}
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
     with tarfile.open(fresh, "w", format=tarfile.PAX_FORMAT) as tar:
         _add(tar, Entry("oci-layout", _json({"imageLayoutVersion": "1.0.0"})))
-        _add(tar, Entry("index.json", _json(index)))
+        _add(tar, Entry("index.json", _json({"schemaVersion": 2, "manifests": index})))
         _add(tar, Entry("manifest.json", _json(docker)))
-        _add(tar, Entry(_blob(manifest), manifest))
-        _add(tar, Entry(_blob(config), config))
+        for blob in blobs:
+            _add(tar, Entry(_blob(blob), blob))
         for layer in {layer.digest: layer for layer in layers}.values():
             header = tarfile.TarInfo(_path(layer.digest))
             header.size = layer.path.stat().st_size
             with layer.path.open("rb") as file:
                 tar.addfile(header, file)
     fresh.rename(path)
-    return _digest(manifest)
 
 
 def contents(path: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Command line: python -m local_cluster build|up|down|status|load-image."""
+"""Command line: python -m local_cluster build|images|up|down|status|load-image."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from local_cluster import build
+from local_cluster import build, images
 from local_cluster import options as instance_options
 from local_cluster.cluster import Cluster
 from local_cluster.errors import LocalClusterError
@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quiet", action="store_true", help="report errors only")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("build", help="compile all programs that are missing")
+    commands.add_parser("images", help="build the images of this project without Docker")
     up = commands.add_parser("up", help="start what does not run, then print the KUBECONFIG to use")
     up.add_argument("--fake", action="store_true", help="control plane with fake nodes, no root needed")
     up.add_argument("--api-only", action="store_true", help="etcd and API server alone")
@@ -43,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     down = commands.add_parser("down", help="stop and remove what was started; all instances unless one is named")
     status = commands.add_parser("status", help="which processes run")
     load = commands.add_parser("load-image", help="import image archives into the real node")
-    load.add_argument("images", nargs="+", metavar="TAR_OR_NAME", help="an archive, or the name of a built image")
+    load.add_argument("images", nargs="+", metavar="TAR_OR_NAME", help="an archive, or: operator, server (built first)")
     for command, default in ((up, "real"), (down, None), (status, None), (load, "real")):
         command.add_argument("--instance", default=default, help="name of the instance")
     return parser
@@ -81,14 +82,23 @@ def _status(parsed: argparse.Namespace, _progress: Progress) -> None:
             print(f"  {process:24} {pid or 'not running'}")
 
 
+def _images(parsed: argparse.Namespace, progress: Progress) -> None:
+    for path in images.build(State(parsed.state), progress):
+        print(path)
+
+
 def _load_image(parsed: argparse.Namespace, progress: Progress) -> None:
     cluster = Cluster(parsed.state, parsed.instance, progress=progress)
     for image in parsed.images:
-        path = Path(image)
-        if not path.exists():
-            raise LocalClusterError(f"There is no archive {image}.")
-        loaded = cluster.load_images([path])
-        progress.say(f"{path.name}: {', '.join(loaded) or 'already there'}")
+        if image in images.KINDS:
+            (path,) = images.build(cluster.state, progress, [image])
+        elif Path(image).exists():
+            path = Path(image)
+        else:
+            raise LocalClusterError(f"There is no archive {image}.", f"Known names: {', '.join(images.KINDS)}.")
+        with progress.step(f"loading {path.name}"):
+            loaded = cluster.load_images([path])
+        progress.say("\n".join(loaded) or "already there")
 
 
 def _instances(state: Path) -> list[str]:
@@ -96,4 +106,11 @@ def _instances(state: Path) -> list[str]:
     return [path.parent.name for path in settings if instance_options.read(path)]
 
 
-_COMMANDS = {"build": _build, "up": _up, "down": _down, "status": _status, "load-image": _load_image}
+_COMMANDS = {
+    "build": _build,
+    "images": _images,
+    "up": _up,
+    "down": _down,
+    "status": _status,
+    "load-image": _load_image,
+}

@@ -43,6 +43,10 @@ START_SECONDS = 120.0
 
 _POLL_SECONDS = 0.05
 
+_PATIENCE = {"apiserver": 5.0}
+"""Seconds for a process to end in good order. The API server answers what it was asked long before, then waits a minute
+for clients that watch."""
+
 
 class Cluster:
     """One instance of a local Kubernetes.
@@ -166,7 +170,7 @@ class Cluster:
 
     def stop(self, name: str) -> None:
         """Ends one process in good order and waits until it is gone."""
-        self.processes.stop(self._spec(name).name)
+        self.processes.stop(self._spec(name).name, patience=_PATIENCE.get(name, 30.0))
 
     def kill(self, name: str) -> None:
         """Kills one process as a crash would, and waits until it is gone."""

@@ -147,6 +147,7 @@ def _controller_manager(state: State, instance: Instance, options: Options) -> P
             "--use-service-account-credentials=true",
             "--leader-elect=false",
             "--concurrent-statefulset-syncs=10",
+            f"--flex-volume-plugin-dir={instance.root / 'volume-plugins'}",  # made outside of the instance otherwise
             *_secure_port(options, 10257),
             *_CLIENT_RATE,
         ],

@@ -20,5 +20,5 @@ def image(state: State) -> Path:
     if not path.exists() or path.stat().st_mtime_ns < program.stat().st_mtime_ns:
         entries = [archive.Entry("node-tools", program.read_bytes(), 0o555)]
         layer = archive.write_layer(state.images / "node-tools.layer.tar", entries, "node-tools")
-        archive.write_archive(path, archive.ImageSpec(NODE_TOOLS_IMAGE, architecture(), ["/node-tools"]), [layer])
+        archive.write_archive(path, [archive.ImageSpec(NODE_TOOLS_IMAGE, architecture(), ["/node-tools"])], [layer])
     return path

@@ -17,6 +17,9 @@ from local_cluster.processes import start_ticks
 _NAMESPACE = "k8s.io"
 _POD_LOG_LINKS = Path("/var/log/containers")
 _CNI_RESULTS = Path("/var/lib/cni/results")
+_DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
+_FIXED_FOLDERS = (_POD_LOG_LINKS, _DEVICE_PLUGINS, _DEVICE_PLUGINS.parent, _CNI_RESULTS, _CNI_RESULTS.parent)
+"""Folders that node programs use wherever their own root is; removed when nothing else is in them."""
 
 
 def ctr(instance: Instance, *arguments: str) -> str:
@@ -101,6 +104,11 @@ def remove_traces(instance: Instance) -> None:
             link.unlink()
     for result in _CNI_RESULTS.glob(f"{addresses.CNI_NETWORK}-*") if _CNI_RESULTS.is_dir() else ():
         result.unlink()
+    for file in ("kubelet.sock", "kubelet_internal_checkpoint", "DEPRECATION"):
+        (_DEVICE_PLUGINS / file).unlink(missing_ok=True)
+    for folder in _FIXED_FOLDERS:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
     for group in Path("/sys/fs/cgroup").glob("**/kubepods"):
         _remove_cgroup(group)
 
