@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import struct
 import time
@@ -51,7 +52,9 @@ class FaultServer:
         application = web.Application(client_max_size=64 << 20)
         application.router.add_route("*", "/{path:.*}", self._handle)
         # A caller that goes away ends its watches, and the writes that were held back while it was killed.
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0, handler_cancellation=True)
+        self._runner = web.AppRunner(
+            application, access_log=None, shutdown_timeout=0, handler_cancellation=True, logger=_logger()
+        )
         await self._runner.setup()
         await self._listen()
 
@@ -228,6 +231,17 @@ class FaultServer:
             data=body or None,
             allow_redirects=False,
         )
+
+
+def _logger() -> logging.Logger:
+    """The web server's own logger, without what a dropped connection makes it say."""
+    logger = logging.getLogger("tests.faultproxy")
+    logger.addFilter(_unexpected)
+    return logger
+
+
+def _unexpected(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], ConnectionResetError))
 
 
 def _end_to_end(response: aiohttp.ClientResponse) -> CIMultiDict[str]:

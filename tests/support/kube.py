@@ -243,7 +243,8 @@ class Kube:
             # Also when a CRD has come since: a kind that is not known is looked for again.
             self._resources = dict(self._discover())
         if key not in self._resources:
-            raise ApiError(404, f"the API server serves no {key}")
+            # Not an ApiError 404, which `get` takes for an absent object.
+            raise LookupError(f"the API server serves no {key}")
         return self._resources[key]
 
     def _discover(self) -> Iterator[tuple[str, Resource]]:
