@@ -172,7 +172,7 @@ def kube_proxy(instance: Instance) -> str:
 def corefile(instance: Instance) -> str:
     """Names of the cluster only; anything else does not exist, at once, since pods reach nothing outside."""
     return f"""\
-.:53 {{
+cluster.local:53 in-addr.arpa:53 {{
     bind {addresses.NODE_IP}
     errors
     kubernetes cluster.local in-addr.arpa {{
@@ -180,7 +180,10 @@ def corefile(instance: Instance) -> str:
         pods insecure
         ttl 5
     }}
-    template ANY ANY . {{
+}}
+.:53 {{
+    bind {addresses.NODE_IP}
+    template ANY ANY {{
         rcode NXDOMAIN
     }}
 }}
