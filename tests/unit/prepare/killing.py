@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import posix
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +21,7 @@ from types import BuiltinFunctionType
 from typing import Any, Literal
 
 from pronote_operator.prepare import main
+from pronote_operator.prepare import run as _imported_early  # noqa: F401 - so that a run imports nothing
 
 How = Literal["before", "after", "torn", "ENOSPC"]
 """``torn`` writes the first half of a write and then kills; ``ENOSPC`` fails the call instead of killing."""
@@ -42,8 +46,45 @@ class Run:
     calls: tuple[str, ...]
 
 
-def run_prepare(environment: dict[str, str], point: Point | None = None) -> Run:
-    """Run prepare in a process of its own; its log goes nowhere."""
+class Killer:
+    """Runs prepare again and again, each time in a process forked from a small one that has everything imported.
+
+    Forking the tests' own process would cost ten times as much: it is large by then.
+    """
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.unit.prepare.killing"],
+            cwd=Path(__file__).parents[3],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, environment: dict[str, str], point: Point | None = None) -> Run:
+        """Run prepare in a process of its own; its log goes nowhere."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        order = [environment, None if point is None else [point.number, point.how]]
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        exit_code, killed, calls = json.loads(self._process.stdout.readline())
+        return Run(exit_code, killed, tuple(calls))
+
+    def close(self) -> None:
+        """End the small process."""
+        self._process.communicate()
+
+
+def serve() -> None:
+    """The small process: an order per line in, a run per line out."""
+    for line in sys.stdin:
+        environment, at = json.loads(line)
+        run = _run_forked(environment, None if at is None else Point(*at))
+        print(json.dumps([run.exit_code, run.killed, run.calls]), flush=True)
+
+
+def _run_forked(environment: dict[str, str], point: Point | None) -> Run:
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -61,10 +102,9 @@ def run_prepare(environment: dict[str, str], point: Point | None = None) -> Run:
     return Run(os.waitstatus_to_exitcode(status), False, calls)
 
 
-def points(environment: Callable[[], dict[str, str]], hows: tuple[How, ...]) -> Iterator[Point]:
-    """Every point of an uninterrupted run; ``environment`` makes a fresh volume for the run that counts them."""
-    calls = run_prepare(environment()).calls
-    for number, call in enumerate(calls, start=1):
+def points_of(run: Run, hows: tuple[How, ...]) -> Iterator[Point]:
+    """Every point of an uninterrupted run."""
+    for number, call in enumerate(run.calls, start=1):
         for how in hows:
             if how != "torn" or call.startswith("write"):
                 yield Point(number, how)
@@ -122,3 +162,7 @@ def tree(root: Path, *, without: str = "") -> dict[str, Entry]:
         for path in sorted(root.rglob("*"))
         if str(path.relative_to(root)) != without
     }
+
+
+if __name__ == "__main__":
+    serve()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.unit.prepare.conftest import PLAN, Volume, make_volume
-from tests.unit.prepare.killing import Point, Run, points, run_prepare, tree
+from tests.unit.prepare.killing import How, Killer, Point, Run, points_of, tree
 
 JOURNAL = ".prepare/journal.jsonl"
 
@@ -47,31 +47,39 @@ Start = Callable[[Path], Volume]
 starts = pytest.mark.parametrize("start", [fresh, littered, served])
 
 
+@pytest.fixture(scope="module")
+def killer() -> Iterator[Killer]:
+    """Runs prepare and kills it."""
+    small = Killer()
+    yield small
+    small.close()
+
+
 class Case:
     """Volumes that all start alike, and the state that an uninterrupted run makes of one."""
 
-    def __init__(self, folder: Path, start: Start) -> None:
+    def __init__(self, killer: Killer, folder: Path, start: Start) -> None:
+        self.killer = killer
         self.folder = folder
         self.start = start
         self.made = 0
         volume = self.new()
-        assert self.run(volume).exit_code == 0
+        self.uninterrupted = self.run(volume)
+        assert self.uninterrupted.exit_code == 0
         self.reference = tree(volume.root, without=JOURNAL)
-        self.before = tree(self.new().root)
 
     def new(self) -> Volume:
         """A volume in the state that the case starts from."""
         self.made += 1
         return self.start(self.folder / str(self.made))
 
-    def points(self, *hows: str) -> list[Point]:
+    def points(self, *hows: How) -> list[Point]:
         """Every point of an uninterrupted run."""
-        return list(points(lambda: self.new().environment(PLAN), hows))  # type: ignore[arg-type]
+        return list(points_of(self.uninterrupted, hows))
 
-    @staticmethod
-    def run(volume: Volume, point: Point | None = None) -> Run:
+    def run(self, volume: Volume, point: Point | None = None) -> Run:
         """One run on a volume."""
-        return run_prepare(volume.environment(PLAN), point)
+        return self.killer.run(volume.environment(PLAN), point)
 
     def check_half_way(self, volume: Volume) -> None:
         """What a server or a person may see after an interruption: a base is there whole or not at all."""
@@ -94,8 +102,10 @@ class Case:
 
 
 @starts
-def test_killed_before_and_after_every_call_and_inside_every_write(tmp_path: Path, start: Start) -> None:
-    case = Case(tmp_path, start)
+def test_killed_before_and_after_every_call_and_inside_every_write(
+    killer: Killer, tmp_path: Path, start: Start
+) -> None:
+    case = Case(killer, tmp_path, start)
     all_points = case.points("before", "after", "torn")
     assert len(all_points) > 40
     for point in all_points:
@@ -106,9 +116,9 @@ def test_killed_before_and_after_every_call_and_inside_every_write(tmp_path: Pat
 
 
 @starts
-def test_killed_twice(tmp_path: Path, start: Start) -> None:
-    case = Case(tmp_path, start)
-    for first in case.points("after")[::5]:
+def test_killed_twice(killer: Killer, tmp_path: Path, start: Start) -> None:
+    case = Case(killer, tmp_path, start)
+    for first in case.points("after")[::8]:
         for second in case.points("before")[first.number % 9 :: 9]:
             volume = case.new()
             assert case.run(volume, first).killed
@@ -118,8 +128,8 @@ def test_killed_twice(tmp_path: Path, start: Start) -> None:
 
 
 @starts
-def test_the_disk_fails_at_every_call(tmp_path: Path, start: Start) -> None:
-    case = Case(tmp_path, start)
+def test_the_disk_fails_at_every_call(killer: Killer, tmp_path: Path, start: Start) -> None:
+    case = Case(killer, tmp_path, start)
     for point in case.points("ENOSPC"):
         volume = case.new()
         run = case.run(volume, point)
@@ -134,10 +144,10 @@ def test_the_disk_fails_at_every_call(tmp_path: Path, start: Start) -> None:
         case.check_end(volume)
 
 
-def test_a_base_is_announced_only_when_it_would_outlive_a_loss_of_power(tmp_path: Path) -> None:
+def test_a_base_is_announced_only_when_it_would_outlive_a_loss_of_power(killer: Killer, tmp_path: Path) -> None:
     volume = fresh(tmp_path)
     root = volume.root
-    calls = list(run_prepare(volume.environment(PLAN)).calls)
+    calls = list(killer.run(volume.environment(PLAN)).calls)
     writes_to_journal = [n for n, call in enumerate(calls) if call == f"write {root}/{JOURNAL}"]
     identity, begin, end = writes_to_journal
     rename = calls.index(f"rename {root}/.prepare/staging-2026")
