@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 HANDSHAKE_SECONDS: Final = 10
 """A TLS handshake takes no longer, over any line that a Client can be used on."""
 
+SHUTDOWN_SECONDS: Final = 2
+"""How long a peer may take to say goodbye in TLS: silent ones must not delay the stop."""
+
 HEAD_SECONDS: Final = 10
 """From the first byte of a connection, or of a further request on it, to the end of the request's head."""
 
@@ -137,7 +140,7 @@ class HttpServer(uvicorn.Server):
         loop = asyncio.get_running_loop()
         tls: dict[str, Any] = {}
         if self._tls is not None:
-            tls = {"ssl": self._tls, "ssl_handshake_timeout": HANDSHAKE_SECONDS, "ssl_shutdown_timeout": 5}
+            tls = {"ssl": self._tls, "ssl_handshake_timeout": HANDSHAKE_SECONDS, "ssl_shutdown_timeout": SHUTDOWN_SECONDS}
         self.servers = [
             await loop.create_server(
                 lambda: BoundedProtocol(self.config, self.server_state, {}), sock=self._socket, backlog=BACKLOG, **tls

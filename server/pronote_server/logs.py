@@ -39,6 +39,6 @@ def configure_logs(level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # Start and stop lines of uvicorn repeat ours; its warnings and errors stay.
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    # Start and stop lines of uvicorn repeat ours, and anybody on the network can cause its warnings without end.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     logging.getLogger("asyncio").setLevel(logging.WARNING)

@@ -67,6 +67,10 @@ def run(environment: Mapping[str, str]) -> int:
     except StartError as error:
         log.error("Cannot start: %s", error)
         return error.exit_code
+    except Exception:
+        # Python's own report would repeat the exception's message, which may hold what a person typed.
+        log.exception("The server has failed")
+        return 1
     return 0
 
 

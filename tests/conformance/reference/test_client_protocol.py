@@ -129,7 +129,8 @@ def test_a_changed_superadministrator_replaces_the_earlier_one_and_a_weak_one_do
     wait_until(lambda: running.metric("pronote_superadministrator_last_reload_successful") == 0, 10, "the refusal")
     assert running.client("GET", "/client/v1/whoami", session=session).status == 200
     running.volume.write_superadmin("proviseure", PASSWORD)
-    wait_until(lambda: running.log_in("proviseure", PASSWORD).status == 200, 10, "the new superadministrator")
+    wait_until(lambda: running.metric("pronote_superadministrator_last_reload_successful") == 1, 10, "the new one")
+    assert running.log_in("proviseure", PASSWORD).status == 200
     assert running.log_in().status == 401
     assert running.client("GET", "/client/v1/whoami", session=session).status == 401
 
