@@ -32,7 +32,6 @@ from pronote_operator.errors import ApiError
 from pronote_operator.handlers.base import BaseReconciler
 from pronote_operator.handlers.book import ChildBook
 from pronote_operator.handlers.channel import SETTLE_SECONDS, ChannelReconciler
-from pronote_operator.handlers.children import Converger
 from pronote_operator.handlers.fleet import Fleet
 from pronote_operator.handlers.keys import Key, base_key, channel_key
 from pronote_operator.handlers.namespaces import Namespaces
@@ -99,7 +98,7 @@ class Operator:
             shared=self._shared,
             book=self._book,
             fleet=self._fleet,
-            converger=Converger(client, self._book, on_repair=self._repaired),
+            on_repair=self._repaired,
             reporter=self._reporter,
             options=BuilderOptions(
                 operator_image=settings.image,

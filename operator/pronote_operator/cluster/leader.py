@@ -21,6 +21,8 @@ from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
 logger = logging.getLogger(__name__)
 
 LEASE_NAME = "pronote-operator"
+STOP_SECONDS = 10.0
+"""How long the work may take to stop."""
 
 
 class LeadershipLostError(RuntimeError):
@@ -52,6 +54,17 @@ class _PatientLease(LeaseLock):
         except (OSError, aiohttp.ClientError, TimeoutError):
             return False
 
+    async def release(self) -> None:
+        """Give the Lease back, so that another replica need not wait until it ends."""
+        lease = self.lease_reference
+        if lease is None or lease.spec is None or lease.spec.holder_identity != self.identity:
+            return
+        lease.spec.holder_identity = None
+        try:
+            await self.api_instance.replace_namespaced_lease(self.name, self.namespace, lease)
+        except (kube.ApiException, OSError, aiohttp.ClientError, TimeoutError) as error:
+            logger.info("The Lease could not be given back (%s); it ends by itself.", error)
+
 
 async def lead(
     api_client: kube.ApiClient,
@@ -62,7 +75,7 @@ async def lead(
     work: Callable[[], Awaitable[None]],
     on_leading: Callable[[bool], None],
 ) -> None:
-    """Wait for the Lease, then run `work` until it ends.
+    """Wait for the Lease, then run `work` until it ends, fails, or is cancelled; nothing of it runs on afterwards.
 
     Args:
         identity: unique among the replicas (the pod's name and a start-time suffix).
@@ -73,45 +86,57 @@ async def lead(
         LeadershipLostError: the Lease was lost while `work` ran.
         Exception: whatever `work` raises.
     """
+    lock = _PatientLease(LEASE_NAME, namespace, identity, api_client)
     outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    tasks: set[asyncio.Task[None]] = set()
 
     async def begin() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
         on_leading(True)
         try:
             await work()
         except Exception as error:  # noqa: BLE001 - carried over to whoever awaits `lead`
-            if not outcome.done():
-                outcome.set_exception(error)
+            _end(outcome, error)
         else:
-            if not outcome.done():
-                outcome.set_result(None)
+            _end(outcome, None)
 
-    async def end() -> None:
-        on_leading(False)
-        if not outcome.done():
-            outcome.set_exception(LeadershipLostError("the Lease could not be renewed"))
+    async def lose() -> None:
+        _end(outcome, LeadershipLostError("the Lease could not be renewed"))
 
     election = LeaderElection(
         Config(
-            _PatientLease(LEASE_NAME, namespace, identity, api_client),
+            lock,
             lease_duration=lease_seconds,
             renew_deadline=lease_seconds * 0.7,
             retry_period=max(1.0, lease_seconds * 0.2),
             onstarted_leading=begin,
-            onstopped_leading=end,
+            onstopped_leading=lose,
         )
     )
     candidate = asyncio.create_task(election.run(), name="leader election")
-    candidate.add_done_callback(lambda task: _carry_over(task, outcome))
+    candidate.add_done_callback(lambda task: task.cancelled() or _end(outcome, task.exception()))
+    tasks.add(candidate)
+    lost = False
     try:
         await outcome
+    except LeadershipLostError:
+        lost = True
+        raise
     finally:
-        candidate.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=STOP_SECONDS)
+        on_leading(False)
+        if len(tasks) > 1 and not lost:
+            await lock.release()
 
 
-def _carry_over(task: asyncio.Task[None], outcome: asyncio.Future[None]) -> None:
-    if outcome.done() or task.cancelled():
+def _end(outcome: asyncio.Future[None], error: BaseException | None) -> None:
+    if outcome.done():
         return
-    error = task.exception()
-    if error is not None:
+    if error is None:
+        outcome.set_result(None)
+    else:
         outcome.set_exception(error)

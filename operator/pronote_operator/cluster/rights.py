@@ -58,8 +58,9 @@ class SecretRights:
         )
         logger.info("Rights on Secrets were bound in namespace %s.", namespace)
         async with asyncio.timeout(PROPAGATION_SECONDS):
-            while not await self._client.allowed("list", SECRETS, namespace):
-                await asyncio.sleep(0.1)  # noqa: ASYNC110 - only the authorizer knows, and it does not tell
+            # Only the authorizer knows when it has heard of the binding, and it tells nobody: it is asked.
+            while not await self._client.allowed("list", SECRETS, namespace):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
 
     async def revoke(self, namespace: str) -> None:
         """Give the rights back in a namespace without a base."""

@@ -6,7 +6,6 @@ import asyncio
 import datetime as dt
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 from pronote_operator.api.pronotebase import PronoteBase
@@ -18,21 +17,21 @@ from pronote_operator.builders.networkpolicy import network_policy
 from pronote_operator.builders.pinning import roll_inputs
 from pronote_operator.builders.services import agent_service, client_service
 from pronote_operator.builders.statefulset import statefulset
-from pronote_operator.cluster.client import KubeClient, Object
+from pronote_operator.cluster.client import KubeClient
 from pronote_operator.cluster.kinds import PODS, SECRETS
 from pronote_operator.errors import ApiError, ReferenceMissing, Unusable
 from pronote_operator.handlers import volumes
 from pronote_operator.handlers.book import ChildBook
-from pronote_operator.handlers.children import Converger, NotYet, Wanted
+from pronote_operator.handlers.children import Children, NotYet, Repaired, Wanted
 from pronote_operator.handlers.credentials import TlsFacts, refuse_weak, superadmin_facts, wanted_secrets
 from pronote_operator.handlers.fleet import Fleet, Member
+from pronote_operator.handlers.gathered import Pass, References
 from pronote_operator.handlers.keys import Key
 from pronote_operator.handlers.report import Reporter
 from pronote_operator.handlers.shared import Shared
 from pronote_operator.handlers.store import ObjectStore
-from pronote_operator.planning.base_status import Found, Verdict, as_wanted, conditions, serving
+from pronote_operator.planning.base_status import Verdict, as_wanted, serving
 from pronote_operator.planning.calendar import UnknownZoneError, school_year_at, zone
-from pronote_operator.planning.conditions import merged_conditions
 from pronote_operator.planning.diagnosis import refused_plan, trouble
 from pronote_operator.planning.facts import StatefulSetFacts, statefulset_facts
 from pronote_operator.planning.references import calendar_of, referred
@@ -46,18 +45,6 @@ REFERENCE_SECONDS = 30.0
 """How soon a Secret that is referred to is looked for again: it carries no label of ours and is not watched."""
 DIAGNOSIS_SECONDS = 15.0
 """How long a pod may take before it is asked why, and how often it is asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class References:
-    """What the base's references and dates come to."""
-
-    channel: str
-    policy: str | None
-    calendar: str
-    due: Release | None
-    next_release: dt.datetime | None
-    paused: bool
 
 
 class BaseReconciler:
@@ -76,10 +63,10 @@ class BaseReconciler:
         shared: Shared,
         book: ChildBook,
         fleet: Fleet,
-        converger: Converger,
         reporter: Reporter,
         options: BuilderOptions,
         prepare_namespace: Callable[[str], Awaitable[None]],
+        on_repair: Repaired,
         clock: Callable[[], dt.datetime],
     ) -> None:
         self._client = client
@@ -87,7 +74,7 @@ class BaseReconciler:
         self._shared = shared
         self._book = book
         self._fleet = fleet
-        self._converger = converger
+        self._on_repair = on_repair
         self._reporter = reporter
         self._options = options
         self._prepare_namespace = prepare_namespace
@@ -102,7 +89,8 @@ class BaseReconciler:
         await self._prepare_namespace(key.namespace)
         if not self._book.knows_all(key.namespace) or not self._book.knows(SECRETS, key.namespace):
             return WAIT_SECONDS
-        outcome = _Pass(base, key, self._clock())
+        children = Children(self._client, self._book, base=key, uid=base.metadata.uid, on_repair=self._on_repair)
+        outcome = Pass(base, key, children, self._clock())
         try:
             outcome.references = self._resolve(base, outcome.now)
             if base.spec.suspend:
@@ -154,8 +142,8 @@ class BaseReconciler:
             paused=channel.spec.paused,
         )
 
-    async def _converge(self, outcome: _Pass) -> None:
-        base, key, uid = outcome.base, outcome.key, outcome.base.metadata.uid
+    async def _converge(self, outcome: Pass) -> None:
+        base = outcome.base
         references = outcome.references
         assert references is not None, "resolved before"
         if base.spec.source.empty is None:
@@ -164,8 +152,9 @@ class BaseReconciler:
                 "SourceNotSupported", f"spec.source.{member} is not served by this version; spec.source.empty is"
             )
         names = Names(base.metadata.name)
-        claims = await volumes.judge(self._converger, self._client, base, key)
-        there = await self._converger.peek(key, uid, "StatefulSet", names.statefulset, statefulset_facts)
+        children = outcome.children
+        claims = await volumes.judge(children, self._client, base)
+        there = await children.peek("StatefulSet", names.statefulset, statefulset_facts)
         outcome.school_year = self._school_year(outcome, claims)
         release = self._release(outcome, there)
         ctx = BuildContext(
@@ -176,10 +165,10 @@ class BaseReconciler:
             agent_image=self._options.operator_image,
         )
         outcome.endpoint = client_endpoint(ctx)
-        tls = self._book.of(key).get(("Secret", names.tls_secret))
-        renewal_due = tls is not None and isinstance(tls.facts, TlsFacts) and tls.facts.renew <= outcome.now
+        tls = children.known("Secret", names.tls_secret)
+        renewal_due = isinstance(tls, TlsFacts) and tls.renew <= outcome.now
         tls_wanted, *other_secrets = wanted_secrets(ctx, outcome.now, renewal_due=renewal_due)
-        certificates = await self._converger.bring(key, uid, tls_wanted)
+        certificates = await children.bring(tls_wanted)
         assert isinstance(certificates, TlsFacts), "a Secret just built holds certificates"
         outcome.due_at(certificates.renew)
         simple = [
@@ -187,13 +176,13 @@ class BaseReconciler:
             *volumes.wanted(ctx, claims),
             *_simple_children(ctx, certificates.authority),
         ]
-        await _all_of(self._converger.bring(key, uid, one) for one in simple)
+        await _all_of(children.bring(one) for one in simple)
         await self._check_superadmin(outcome, names)
-        outcome.statefulset = await self._converger.bring(key, uid, _statefulset(ctx))
+        outcome.statefulset = await children.bring(_statefulset(ctx))
         if claims.refused is not None:
             raise Unusable("StorageRefused", claims.refused)
 
-    def _school_year(self, outcome: _Pass, claims: volumes.Claims) -> int:
+    def _school_year(self, outcome: Pass, claims: volumes.Claims) -> int:
         status_year = outcome.base.status.school_year
         if claims.data is not None and claims.data.school_year is not None:
             return claims.data.school_year
@@ -206,7 +195,7 @@ class BaseReconciler:
         _, calendar = calendar_of(channel, outcome.base.spec.calendar)
         return school_year_at(calendar.switchover, outcome.base.spec.time_zone, outcome.now)
 
-    def _release(self, outcome: _Pass, there: StatefulSetFacts | None) -> Release:
+    def _release(self, outcome: Pass, there: StatefulSetFacts | None) -> Release:
         """The release to build with: the one in force, or the one that is due when it may be taken now."""
         references = outcome.references
         assert references is not None
@@ -218,7 +207,7 @@ class BaseReconciler:
             if in_force is None:
                 raise Unusable(
                     "NoReleaseDue",
-                    f"VersionChannel {references.channel} has no release yet that is due in {outcome.base.spec.time_zone}",
+                    f"no release of VersionChannel {references.channel} is due yet in {outcome.base.spec.time_zone}",
                 )
             return in_force
         if in_force is None or in_force == references.due:
@@ -230,12 +219,11 @@ class BaseReconciler:
             return references.due
         return in_force
 
-    async def _check_superadmin(self, outcome: _Pass, names: Names) -> None:
+    async def _check_superadmin(self, outcome: Pass, names: Names) -> None:
         own = outcome.base.spec.super_admin.secret_name
         outcome.superadmin = own or names.superadmin_secret
         if own is None:
-            child = self._book.of(outcome.key).get(("Secret", names.superadmin_secret))
-            facts = child.facts if child is not None else None
+            facts = outcome.children.known("Secret", names.superadmin_secret)
         else:
             body = await self._client.get(SECRETS, outcome.key.namespace, own)
             if body is None:
@@ -244,14 +232,13 @@ class BaseReconciler:
         if facts is not None:
             refuse_weak(outcome.superadmin, facts)
 
-    def _observe(self, outcome: _Pass) -> None:
+    def _observe(self, outcome: Pass) -> None:
         """What is known of the server when nothing may be changed."""
-        facts = self._converger.facts(
-            outcome.key, "StatefulSet", Names(outcome.base.metadata.name).statefulset, statefulset_facts
-        )
+        name = Names(outcome.base.metadata.name).statefulset
+        facts = outcome.children.observe("StatefulSet", name, statefulset_facts)
         outcome.statefulset = facts or outcome.statefulset
 
-    async def _diagnose(self, outcome: _Pass) -> None:
+    async def _diagnose(self, outcome: Pass) -> None:
         """Ask a pod that takes long what it waits for."""
         found = outcome.found()
         if outcome.stalled or outcome.missing or outcome.statefulset is None or as_wanted(found):
@@ -265,14 +252,14 @@ class BaseReconciler:
         outcome.stalled = refused_plan(pod)
         outcome.pod = trouble(pod)
 
-    async def _report(self, outcome: _Pass) -> None:
+    async def _report(self, outcome: Pass) -> None:
         candidate = self._candidate(outcome)
         self._fleet.put(outcome.key, self._member(outcome, candidate))
         if outcome.references is not None and outcome.references.next_release is not None:
             outcome.due_at(outcome.references.next_release)
         await self._reporter.base(outcome.base, outcome.key, outcome.status())
 
-    def _candidate(self, outcome: _Pass) -> Candidate:
+    def _candidate(self, outcome: Pass) -> Candidate:
         there, references = outcome.statefulset, outcome.references
         due = references.due if references is not None else None
         desired = f"{there.version} {there.image}" if there is not None else None
@@ -289,7 +276,7 @@ class BaseReconciler:
             stalled=outcome.stalled is not None,
         )
 
-    def _member(self, outcome: _Pass, candidate: Candidate) -> Member:
+    def _member(self, outcome: Pass, candidate: Candidate) -> Member:
         references = outcome.references
         found = outcome.found()
         return Member(
@@ -301,103 +288,6 @@ class BaseReconciler:
             in_service=serving(found),
             stalled=outcome.stalled is not None,
         )
-
-
-class _Pass:
-    """What one pass gathers; becomes the status."""
-
-    def __init__(self, base: PronoteBase, key: Key, now: dt.datetime) -> None:
-        self.base = base
-        self.key = key
-        self.now = now
-        self.references: References | None = None
-        self.statefulset: StatefulSetFacts | None = None
-        self.school_year: int | None = base.status.school_year
-        self.endpoint: tuple[str, int] | None = None
-        self.superadmin: str | None = base.status.super_admin_secret_name
-        self.stalled: Verdict | None = None
-        self.missing: str | None = None
-        self.waiting: str | None = None
-        self.pod: str | None = None
-        self.next_pass: float | None = None
-
-    def again(self, seconds: float) -> None:
-        """The next pass is due in so many seconds at the latest."""
-        self.next_pass = seconds if self.next_pass is None else min(self.next_pass, seconds)
-
-    def due_at(self, instant: dt.datetime) -> None:
-        """The next pass is due at an instant at the latest."""
-        self.again(max(0.0, (instant - self.now).total_seconds()) + 1.0)
-
-    def waits_long(self, seconds: float) -> bool:
-        """Whether the base has been without the wanted state for so long already."""
-        ready = next((c for c in self.base.status.conditions if c.type == "Ready"), None)
-        return (
-            ready is not None
-            and ready.status == "False"
-            and (self.now - ready.last_transition_time).total_seconds() >= seconds
-        )
-
-    @property
-    def current(self) -> str | None:
-        """Version of the server that was last seen ready."""
-        if self.statefulset is not None and self.statefulset.ready:
-            return self.statefulset.version
-        return self.base.status.version.current
-
-    def found(self) -> Found:
-        """The pass as the conditions see it."""
-        due = self.references.due if self.references is not None else None
-        return Found(
-            in_service=self.base.spec.in_service,
-            suspended=self.base.spec.suspend,
-            statefulset=self.statefulset,
-            current=self.current,
-            due=due.version if due is not None else None,
-            stalled=self.stalled,
-            missing=self.missing,
-            waiting=self.waiting,
-            pod=self.pod,
-        )
-
-    def status(self) -> Object:
-        """The whole status to have."""
-        base, references, there = self.base, self.references, self.statefulset
-        before = base.status.to_manifest()
-        status: dict[str, Any] = {
-            "observedGeneration": base.metadata.generation,
-            "conditions": merged_conditions(
-                before.get("conditions", []), conditions(self.found()), base.metadata.generation, self.now
-            ),
-            "version": _present(desired=there.version if there else None, current=self.current),
-        }
-        if self.school_year is not None:
-            state = "InService" if base.spec.in_service else "Kept"
-            status["schoolYear"] = self.school_year
-            status["bases"] = [{"schoolYear": self.school_year, "state": state}]
-        names = Names(base.metadata.name)
-        if self.endpoint is not None:
-            host, port = self.endpoint
-            status["endpoints"] = {
-                "client": {"host": host, "port": port},
-                "parametersConfigMap": names.parameters,
-            }
-        elif "endpoints" in before:
-            status["endpoints"] = before["endpoints"]
-        if self.superadmin is not None:
-            status["superAdminSecretName"] = self.superadmin
-        if references is not None:
-            status["effective"] = _present(
-                versionChannel=references.channel,
-                backupPolicy=references.policy,
-                calendar=references.calendar,
-                image=there.image if there else None,
-            )
-        return status
-
-
-def _present(**members: Any) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}
 
 
 async def _all_of(work: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from pronote_operator.cluster.client import KubeClient, Object
 from pronote_operator.cluster.kinds import BY_KIND
 from pronote_operator.errors import Unusable
-from pronote_operator.handlers.book import Child, ChildBook
+from pronote_operator.handlers.book import Child, ChildBook, ChildId
 from pronote_operator.handlers.keys import Key
 from pronote_operator.planning.drift import differs
 from pronote_operator.planning.facts import Ownership, ownership
@@ -43,94 +43,108 @@ class Wanted:
     facts: Callable[[Object], Any] = lambda _: None
 
 
-class Converger:
-    """Applies children.
+Repaired = Callable[[Key, str, str, list[str]], Awaitable[None]]
+"""Told of (base, kind, name, paths that differed) when a child is changed back."""
+
+
+class Children:
+    """The children of one base during one pass.
 
     Args:
-        on_repair: told of (base, kind, name, paths that differed) when a child is changed back.
+        base: whose children.
+        uid: of the base: what an owner reference must name.
     """
 
-    def __init__(
-        self, client: KubeClient, book: ChildBook, *, on_repair: Callable[[Key, str, str, list[str]], Awaitable[None]]
-    ) -> None:
+    def __init__(self, client: KubeClient, book: ChildBook, *, base: Key, uid: str, on_repair: Repaired) -> None:
         self._client = client
         self._book = book
+        self._base = base
+        self._uid = uid
         self._on_repair = on_repair
+        self._looked_at: dict[ChildId, tuple[Object | None, bytes | None]] = {}
 
-    async def look(self, base: Key, uid: str, kind: str, name: str) -> Object | None:
-        """The object under a child's name if it must be judged, else None (it is known, or there is none).
+    def known(self, kind: str, name: str) -> Any:
+        """Facts remembered about a child, without a request; None when nothing is."""
+        child = self._book.of(self._base).get((kind, name))
+        return child.facts if child is not None else None
+
+    async def peek(self, kind: str, name: str, judge: Callable[[Object], Any]) -> Any:
+        """Facts about a child before anything is applied; None when there is none.
 
         Raises:
             Unusable: it belongs to somebody else.
             NotYet: it belongs to a deleted base of the same name.
         """
-        child = self._book.of(base).get((kind, name))
-        body = child.take_body() if child is not None else None
-        if child is None:
-            body = await self._client.get(BY_KIND[kind], base.namespace, name)
-        if body is not None:
-            refuse_others(kind, body, uid)
-        return body
+        body, _ = await self._look(kind, name)
+        return judge(body) if body is not None else self.known(kind, name)
 
-    async def peek(self, base: Key, uid: str, kind: str, name: str, judge: Callable[[Object], Any]) -> Any:
-        """Facts about a child before anything is applied; None when there is none. Its body stays to be judged.
-
-        Raises:
-            Unusable, NotYet: as `look`.
-        """
-        child = self._book.of(base).get((kind, name))
-        if child is not None and child.body is None:
-            return child.facts
-        body = await self.look(base, uid, kind, name)
-        if body is None:
-            return None
-        facts = judge(body)
-        child = self._book.of(base).get((kind, name))
-        if child is not None:
-            child.facts = facts
-            child.hold(body)
-        return facts
-
-    async def bring(self, base: Key, uid: str, wanted: Wanted) -> Any:
+    async def bring(self, wanted: Wanted) -> Any:
         """Have one child in place; returns the facts about it.
 
         Raises:
-            Unusable, NotYet: as `look`.
+            Unusable, NotYet: as `peek`.
             ApiError: the API server refused.
         """
         signature = stable_hash(wanted.inputs).encode()
-        children = self._book.of(base)
-        child = children.get((wanted.kind, wanted.name))
-        there = await self.look(base, uid, wanted.kind, wanted.name)
-        if there is None and child is not None and child.signature == signature:
-            return child.facts
+        there, in_place = await self._look(wanted.kind, wanted.name)
+        child = self._book.of(self._base).get((wanted.kind, wanted.name))
         if there is None and child is not None:
+            if child.signature == signature:
+                return child.facts
             # Known, but its body was dropped: a manifest that builds on what is there needs it again.
-            there = await self._client.get(BY_KIND[wanted.kind], base.namespace, wanted.name)
+            there = await self._fetch(wanted.kind, wanted.name)
         manifest = wanted.build(there)
-        paths: list[str] = []
         if there is not None:
             paths = differs(manifest, there)
             if not paths:
-                facts = wanted.facts(there)
-                self._book.applied(base, wanted.kind, there, signature, facts)
-                return facts
-            if child is not None and child.signature == signature:
-                await self._on_repair(base, wanted.kind, wanted.name, paths)
+                return self._in_place(wanted, there, signature)
+            if in_place == signature:
+                await self._on_repair(self._base, wanted.kind, wanted.name, paths)
         answer = await self._client.apply(manifest)
-        facts = wanted.facts(answer.object)
-        self._book.applied(base, wanted.kind, answer.object, signature, facts)
-        return facts
+        return self._in_place(wanted, answer.object, signature)
 
-    def facts(self, base: Key, kind: str, name: str, judge: Callable[[Object], Any]) -> Any:
-        """What is known of a child without touching it (a suspended base)."""
-        child: Child | None = self._book.of(base).get((kind, name))
+    def observe(self, kind: str, name: str, judge: Callable[[Object], Any]) -> Any:
+        """What is known of a child, without a request and without judging it as a manifest (a suspended base)."""
+        child = self._book.of(self._base).get((kind, name))
         if child is None:
             return None
         if (body := child.take_body()) is not None:
             child.facts = judge(body)
             child.signature = None
         return child.facts
+
+    def _in_place(self, wanted: Wanted, body: Object, signature: bytes) -> Any:
+        facts = wanted.facts(body)
+        self._book.applied(self._base, wanted.kind, body, signature, facts)
+        return facts
+
+    async def _look(self, kind: str, name: str) -> tuple[Object | None, bytes | None]:
+        """(the object if it must be judged, the signature that was in place before it changed).
+
+        The object is None when it is known and unchanged, and when there is none.
+        """
+        child_id = (kind, name)
+        if child_id not in self._looked_at:
+            child = self._book.of(self._base).get(child_id)
+            if child is None:
+                self._looked_at[child_id] = (await self._fetch(kind, name), None)
+            else:
+                self._looked_at[child_id] = self._taken(child, kind)
+        return self._looked_at[child_id]
+
+    def _taken(self, child: Child, kind: str) -> tuple[Object | None, bytes | None]:
+        body, in_place = child.take_body(), child.signature
+        if body is not None:
+            # If this pass fails before the object is judged, the next one must not take it for in place.
+            child.signature = None
+            refuse_others(kind, body, self._uid)
+        return body, in_place
+
+    async def _fetch(self, kind: str, name: str) -> Object | None:
+        body = await self._client.get(BY_KIND[kind], self._base.namespace, name)
+        if body is not None:
+            refuse_others(kind, body, self._uid)
+        return body
 
 
 def refuse_others(kind: str, body: Object, uid: str) -> None:

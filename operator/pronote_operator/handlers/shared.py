@@ -30,7 +30,7 @@ class Shared:
         try:
             channel = VersionChannel.model_validate(body)
         except ValidationError as error:
-            logger.error("VersionChannel %s cannot be used: %s", name, error)  # noqa: TRY400 - no trace needed
+            logger.error("VersionChannel %s cannot be used: %s", name, error)
             self.remove_channel(name)
             return True
         named = Named(name, is_default(channel.metadata.annotations))

@@ -11,8 +11,7 @@ from pronote_operator.builders.volumes import data_claim, snapshots_claim
 from pronote_operator.cluster.client import KubeClient
 from pronote_operator.cluster.kinds import STORAGE_CLASSES
 from pronote_operator.errors import Unusable
-from pronote_operator.handlers.children import Converger, Wanted
-from pronote_operator.handlers.keys import Key
+from pronote_operator.handlers.children import Children, Wanted
 from pronote_operator.planning.facts import ClaimFacts, claim_facts
 from pronote_operator.planning.storage import StorageAction, StorageDecision, storage_decision
 
@@ -34,7 +33,7 @@ class Claims:
     refused: str | None
 
 
-async def judge(converger: Converger, client: KubeClient, base: PronoteBase, key: Key) -> Claims:
+async def judge(children: Children, client: KubeClient, base: PronoteBase) -> Claims:
     """Look at the claims and decide about their sizes.
 
     Raises:
@@ -43,8 +42,8 @@ async def judge(converger: Converger, client: KubeClient, base: PronoteBase, key
     """
     names = Names(base.metadata.name)
     storage = base.spec.storage
-    data = await _facts(converger, base, key, names.data_claim)
-    snapshots = await _facts(converger, base, key, names.snapshots_claim)
+    data = await _facts(children, names.data_claim)
+    snapshots = await _facts(children, names.snapshots_claim)
     for name, facts in ((names.data_claim, data), (names.snapshots_claim, snapshots)):
         if facts is not None and facts.uai not in (None, base.spec.uai):
             raise Unusable(
@@ -79,8 +78,8 @@ def wanted(ctx: BuildContext, claims: Claims) -> list[Wanted]:
     ]
 
 
-async def _facts(converger: Converger, base: PronoteBase, key: Key, name: str) -> ClaimFacts | None:
-    facts: ClaimFacts | None = await converger.peek(key, base.metadata.uid, _CLAIM, name, claim_facts)
+async def _facts(children: Children, name: str) -> ClaimFacts | None:
+    facts: ClaimFacts | None = await children.peek(_CLAIM, name, claim_facts)
     return facts
 
 

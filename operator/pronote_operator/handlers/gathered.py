@@ -1,0 +1,127 @@
+"""What one pass over a base gathers, and the status that follows from it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from pronote_operator.api.pronotebase import PronoteBase
+from pronote_operator.builders.context import Release
+from pronote_operator.builders.names import Names
+from pronote_operator.cluster.client import Object
+from pronote_operator.handlers.children import Children
+from pronote_operator.handlers.keys import Key
+from pronote_operator.planning.base_status import Found, Verdict, conditions
+from pronote_operator.planning.conditions import merged_conditions
+from pronote_operator.planning.facts import StatefulSetFacts
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What the base's references and dates come to."""
+
+    channel: str
+    policy: str | None
+    calendar: str
+    due: Release | None
+    next_release: dt.datetime | None
+    paused: bool
+
+
+class Pass:
+    """What one pass gathers; becomes the status."""
+
+    def __init__(self, base: PronoteBase, key: Key, children: Children, now: dt.datetime) -> None:
+        self.base = base
+        self.key = key
+        self.children = children
+        self.now = now
+        self.references: References | None = None
+        self.statefulset: StatefulSetFacts | None = None
+        self.school_year: int | None = base.status.school_year
+        self.endpoint: tuple[str, int] | None = None
+        self.superadmin: str | None = base.status.super_admin_secret_name
+        self.stalled: Verdict | None = None
+        self.missing: str | None = None
+        self.waiting: str | None = None
+        self.pod: str | None = None
+        self.next_pass: float | None = None
+
+    def again(self, seconds: float) -> None:
+        """The next pass is due in so many seconds at the latest."""
+        self.next_pass = seconds if self.next_pass is None else min(self.next_pass, seconds)
+
+    def due_at(self, instant: dt.datetime) -> None:
+        """The next pass is due at an instant at the latest."""
+        self.again(max(0.0, (instant - self.now).total_seconds()) + 1.0)
+
+    def waits_long(self, seconds: float) -> bool:
+        """Whether the base has been without the wanted state for so long already."""
+        ready = next((c for c in self.base.status.conditions if c.type == "Ready"), None)
+        return (
+            ready is not None
+            and ready.status == "False"
+            and (self.now - ready.last_transition_time).total_seconds() >= seconds
+        )
+
+    @property
+    def current(self) -> str | None:
+        """Version of the server that was last seen ready."""
+        if self.statefulset is not None and self.statefulset.ready:
+            return self.statefulset.version
+        return self.base.status.version.current
+
+    def found(self) -> Found:
+        """The pass as the conditions see it."""
+        due = self.references.due if self.references is not None else None
+        return Found(
+            in_service=self.base.spec.in_service,
+            suspended=self.base.spec.suspend,
+            statefulset=self.statefulset,
+            current=self.current,
+            due=due.version if due is not None else None,
+            stalled=self.stalled,
+            missing=self.missing,
+            waiting=self.waiting,
+            pod=self.pod,
+        )
+
+    def status(self) -> Object:
+        """The whole status to have."""
+        base, references, there = self.base, self.references, self.statefulset
+        before = base.status.to_manifest()
+        status: dict[str, Any] = {
+            "observedGeneration": base.metadata.generation,
+            "conditions": merged_conditions(
+                before.get("conditions", []), conditions(self.found()), base.metadata.generation, self.now
+            ),
+            "version": _present(desired=there.version if there else None, current=self.current),
+        }
+        if self.school_year is not None:
+            state = "InService" if base.spec.in_service else "Kept"
+            status["schoolYear"] = self.school_year
+            status["bases"] = [{"schoolYear": self.school_year, "state": state}]
+        names = Names(base.metadata.name)
+        if self.endpoint is not None:
+            host, port = self.endpoint
+            status["endpoints"] = {
+                "client": {"host": host, "port": port},
+                "parametersConfigMap": names.parameters,
+            }
+        elif "endpoints" in before:
+            status["endpoints"] = before["endpoints"]
+        if self.superadmin is not None:
+            status["superAdminSecretName"] = self.superadmin
+        if references is not None:
+            status["effective"] = _present(
+                versionChannel=references.channel,
+                backupPolicy=references.policy,
+                calendar=references.calendar,
+                image=there.image if there else None,
+            )
+        return status
+
+
+def _present(**members: Any) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
