@@ -7,6 +7,7 @@ the volume failed (try again), 70 a fault of prepare. One JSON line on stderr sa
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -32,7 +33,10 @@ def main() -> NoReturn:
     """Entry point of the console script."""
     # As process 1 of the container, SIGTERM would be ignored; ending at once is safe at any instruction.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
-    sys.exit(run(os.environ))
+    # A third of the run's time went to collecting and tearing down what lives for a tenth of a second. Nothing is lost:
+    # all that is written is written by system calls.
+    gc.disable()
+    os._exit(run(os.environ))
 
 
 def run(environment: Mapping[str, str]) -> int:
