@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from local_cluster import build, images
+from local_cluster import build, images, targets
 from local_cluster import options as instance_options
 from local_cluster.cluster import Cluster
 from local_cluster.errors import LocalClusterError
@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--api-only", action="store_true", help="etcd and API server alone")
     up.add_argument("--nodes", type=int, default=3, help="number of fake nodes (default: %(default)s)")
     down = commands.add_parser("down", help="stop and remove what was started; all instances unless one is named")
+    down.add_argument("--kind", action="store_true", help="delete the demonstration's kind cluster too")
     status = commands.add_parser("status", help="which processes run")
     load = commands.add_parser("load-image", help="import image archives into the real node")
     load.add_argument("images", nargs="+", metavar="TAR_OR_NAME", help="an archive, or: operator, server (built first)")
@@ -68,6 +69,8 @@ def _down(parsed: argparse.Namespace, progress: Progress) -> None:
     for name in [parsed.instance] if parsed.instance else _instances(parsed.state):
         with progress.step(f"stopping {name}"):
             Cluster(parsed.state, name, progress=progress).down()
+    if parsed.kind:
+        targets.remove_kind()
 
 
 def _status(parsed: argparse.Namespace, _progress: Progress) -> None:

@@ -1,0 +1,88 @@
+# What one does with this project. `make` alone lists it. Everything is set up on the way and nothing twice.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+LOCAL := $(PYTHON) -m local_cluster
+
+STATE := $(or $(PRONOTE_STATE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pronote-local-cluster)
+
+# pytest options for the test targets, for example: make test PYTEST="-k restore -x"
+PYTEST ?=
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+.PHONY: demo
+demo: venv ## From nothing to a school in service, with a Client logged in
+	@$(PYTHON) -m local_cluster.demo
+
+.PHONY: cluster
+cluster: venv ## Start a Kubernetes on this machine and print the KUBECONFIG to export
+	@$(LOCAL) up
+
+.PHONY: images
+images: venv ## Build the images without Docker and load them into the local cluster, when it is up
+	@$(LOCAL) images
+	@if $(LOCAL) status --instance real >/dev/null 2>&1; then $(LOCAL) load-image operator server; fi
+
+.PHONY: test
+test: lint up ## Everything: checks, and all tests, on a real cluster too
+	@$(PYTHON) -m pytest -q tests $(PYTEST)
+
+.PHONY: test-unit
+test-unit: venv ## Tests without any cluster, in less than a minute
+	@$(PYTHON) -m pytest -q tests/unit $(PYTEST)
+
+.PHONY: test-api
+test-api: venv ## Tests against a bare API server, and of the chart
+	@$(LOCAL) build
+	@$(PYTHON) -m pytest -q tests/api tests/chart $(PYTEST)
+
+.PHONY: test-cluster
+test-cluster: up ## Tests on a real cluster only
+	@$(PYTHON) -m pytest -q tests/cluster $(PYTEST)
+
+.PHONY: up
+up: venv
+	@$(LOCAL) build
+	@$(LOCAL) up
+	@$(LOCAL) load-image operator server
+
+.PHONY: bench
+bench: venv ## Measure the operator with a thousand bases on fake nodes
+	@$(LOCAL) build
+	@$(PYTHON) -m bench
+
+.PHONY: lint
+lint: venv ## Style, types and layers
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+
+.PHONY: generate
+generate: venv ## Write what is generated: CRDs, their reference, the rendered chart
+	@$(LOCAL) build
+	@$(PYTHON) -m pronote_operator.api.crd --write crds --docs docs/reference/api.md
+	@$(PYTHON) charts/render.py --write
+
+.PHONY: venv
+venv: $(VENV)/.complete ## The Python environment, with hash-locked libraries
+
+$(VENV)/.complete: requirements/dev.txt pyproject.toml local-cluster/bootstrap
+	@local-cluster/bootstrap $(VENV)
+
+.PHONY: clean
+clean: ## Stop and remove all that was started (compiled programs stay)
+	@if [ -e "$(STATE)" ]; then local-cluster/bootstrap $(VENV) && $(LOCAL) down --kind; fi
+
+.PHONY: distclean
+distclean: clean ## Remove the compiled programs, the images and the Python environment too
+	@rm -rf $(VENV) "$(STATE)"
