@@ -73,7 +73,8 @@ class Demo:
             self._program(
                 *("helm", "upgrade", "--install", RELEASE, str(chart), "--namespace", OPERATOR_NAMESPACE),
                 *("--set", "image.repository=localhost/pronote-operator", "--set", "image.tag=dev"),
-                *("--wait", "--timeout", "3m"),
+                # CustomResourceDefinitions may be there already, from `kubectl apply` or from another release.
+                *("--take-ownership", "--wait", "--timeout", "3m"),
             )
             if changed and RELEASE in before:  # the same tag names another image now
                 deployment = f"deployment/{RELEASE}"
