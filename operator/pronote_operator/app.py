@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -59,6 +60,7 @@ class Operator:
         configuration: how the API server is reached; `client` uses it too.
         namespace: the operator's own.
         identity: this replica, for Events.
+        claim_signals: called once Kopf runs: it takes the process's stop signals, and its own stop takes seconds.
     """
 
     def __init__(
@@ -70,12 +72,14 @@ class Operator:
         metrics: Metrics,
         namespace: str,
         identity: str,
+        claim_signals: Callable[[], None],
     ) -> None:
         check_host_template(settings.client_host_template)
         self._settings = settings
         self._configuration = configuration
         self._client = client
         self._metrics = metrics
+        self._claim_signals = claim_signals
         self.pulse = Pulse()
         self.synced = False
         self._store = ObjectStore()
@@ -219,14 +223,23 @@ class Operator:
                 on_reopened=self._sweep_due.set,
             )
 
+        async def claim_signals() -> None:
+            await ready.wait()
+            self._claim_signals()
+
+        ready = asyncio.Event()
+        claim = asyncio.create_task(claim_signals(), name="signals")
         namespaces = self._settings.watch_namespaces
         await kopf.operator(
             registry=registry(self._observers(), login),
             settings=framework_settings(self._settings),
             standalone=True,
+            ready_flag=ready,
             clusterwide=not namespaces,
             namespaces=namespaces,
         )
+        claim.cancel()
+        raise RuntimeError("Kopf stopped by itself")
 
     def _observers(self) -> dict[str, Any]:
         # Publications, delegations and policies are watched for what refers to them; they get no status yet.

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import secrets
 import signal
 import sys
-from collections.abc import Coroutine
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -20,8 +18,6 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     help="The operator that hosts PRONOTE bases.",
 )
-
-logger = logging.getLogger("pronote_operator")
 
 
 @cli.callback()
@@ -47,9 +43,20 @@ def run() -> None:
     logs.configure(settings.log_level)
     from pronote_operator.process import Process
 
-    process = Process(settings, identity=f"{os.environ.get('POD_NAME', 'operator')}-{secrets.token_hex(4)}")
-    with contextlib.suppress(KeyboardInterrupt):
-        sys.exit(asyncio.run(_until_stopped(process.run())))
+    async def until_stopped() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+
+        def claim_signals() -> None:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+        claim_signals()
+        identity = f"{os.environ.get('POD_NAME', 'operator')}-{secrets.token_hex(4)}"
+        with contextlib.suppress(asyncio.CancelledError):
+            await Process(settings, identity=identity, claim_signals=claim_signals).run()
+
+    asyncio.run(until_stopped())
 
 
 @cli.command()
@@ -59,18 +66,6 @@ def version(short: Annotated[bool, typer.Option("--short", help="The number alon
 
     number = of("pronote-operator")
     typer.echo(number if short else f"pronote-operator {number}")
-
-
-async def _until_stopped(work: Coroutine[Any, Any, None]) -> int:
-    task = asyncio.create_task(work)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
-    try:
-        await task
-    except asyncio.CancelledError:
-        return 0
-    return 0
 
 
 def main() -> None:

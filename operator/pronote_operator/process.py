@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Callable
 
 from pronote_operator import web
 from pronote_operator.app import Operator
@@ -31,11 +32,13 @@ class Process:
 
     Args:
         identity: unique among the replicas.
+        claim_signals: (re-)installs the handlers of the stop signals.
     """
 
-    def __init__(self, settings: Settings, *, identity: str) -> None:
+    def __init__(self, settings: Settings, *, identity: str, claim_signals: Callable[[], None]) -> None:
         self._settings = settings
         self._identity = identity
+        self._claim_signals = claim_signals
         self._operator: Operator | None = None
         self._metrics = Metrics(self._snapshot)
 
@@ -80,6 +83,7 @@ class Process:
                 metrics=self._metrics,
                 namespace=namespace,
                 identity=self._identity,
+                claim_signals=self._claim_signals,
             )
             await self._operator.run()
 

@@ -56,6 +56,7 @@ class _PatientLease(LeaseLock):
 
     async def release(self) -> None:
         """Give the Lease back, so that another replica need not wait until it ends."""
+        await self.get(self.name, self.namespace)
         lease = self.lease_reference
         if lease is None or lease.spec is None or lease.spec.holder_identity != self.identity:
             return
@@ -63,7 +64,7 @@ class _PatientLease(LeaseLock):
         try:
             await self.api_instance.replace_namespaced_lease(self.name, self.namespace, lease)
         except (kube.ApiException, OSError, aiohttp.ClientError, TimeoutError) as error:
-            logger.info("The Lease could not be given back (%s); it ends by itself.", error)
+            logger.info("The Lease could not be given back (%s); it ends by itself.", str(error).splitlines()[0])
 
 
 async def lead(
@@ -116,7 +117,7 @@ async def lead(
         )
     )
     candidate = asyncio.create_task(election.run(), name="leader election")
-    candidate.add_done_callback(lambda task: task.cancelled() or _end(outcome, task.exception()))
+    candidate.add_done_callback(lambda task: _carry_over(task, outcome))
     tasks.add(candidate)
     lost = False
     try:
@@ -128,9 +129,15 @@ async def lead(
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=STOP_SECONDS)
-        on_leading(False)
-        if len(tasks) > 1 and not lost:
-            await lock.release()
+        if len(tasks) > 1:
+            on_leading(False)
+            if not lost:
+                await lock.release()
+
+
+def _carry_over(task: asyncio.Task[None], outcome: asyncio.Future[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _end(outcome, error)
 
 
 def _end(outcome: asyncio.Future[None], error: BaseException | None) -> None:
