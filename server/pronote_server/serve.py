@@ -36,8 +36,11 @@ if TYPE_CHECKING:
     from pronote_server.config import ServerConfig
     from pronote_server.watch import Watched
 
-CLIENT_BOUNDS: Final = Bounds(connections=2000, drain_seconds=15)
+CLIENT_BOUNDS: Final = Bounds(connections=1000, drain_seconds=15)
 """More connections than any school has staff. Both drains and the close of the base fit into the pod's 30 seconds."""
+
+OPEN_FILES: Final = 2048
+"""Open files of the process. Bounds the connections whose handshake is not done yet, and with them the memory."""
 
 ADMIN_BOUNDS: Final = Bounds(connections=64, drain_seconds=8)
 """The agent and the kubelet need a handful of connections; this port drains after the Clients' port."""
@@ -59,7 +62,7 @@ def run(environment: Mapping[str, str]) -> int:
     """
     configure_logs()
     os.umask(0o077)
-    _allow_many_files()
+    _bound_open_files()
     return_hash_memory()
     try:
         config = server_config(environment)
@@ -170,9 +173,7 @@ def _open(listen: Callable[[int], socket.socket], port: int) -> socket.socket:
         raise StartError(f"Port {port} cannot be opened: {error.strerror}.", EXIT_OS) from None
 
 
-def _allow_many_files() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * CLIENT_BOUNDS.connections
-    if soft < wanted and soft != resource.RLIM_INFINITY:
-        limit = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+def _bound_open_files() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))

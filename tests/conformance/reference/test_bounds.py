@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import signal
 import socket
 import ssl
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conformance.harness import SUPERADMIN
+from tests.conformance.harness import SUPERADMIN, wait_until
 
 if TYPE_CHECKING:
     from tests.conformance.harness import Server
@@ -103,6 +105,42 @@ def test_tls_before_1_2_is_refused(server: Server) -> None:
         pytest.raises((ssl.SSLError, ConnectionError)),
     ):
         context.wrap_socket(plain, server_hostname="localhost")
+
+
+def test_idle_clients_cost_little_memory_and_those_past_the_limit_are_dropped(running: Server) -> None:
+    def resident() -> int:
+        lines = Path(f"/proc/{running.running.pid}/status").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
+
+    before = resident()
+    with contextlib.ExitStack() as held:
+        for _ in range(300):
+            held.enter_context(_secure(running))
+        assert (resident() - before) / 300 < 130, "KiB a connection"
+        for _ in range(800):
+            with contextlib.suppress(OSError):
+                held.enter_context(_secure(running))
+        assert running.admin("GET", "/readyz").status == 200
+        assert running.admin("POST", "/v1/checkpoint").status == 200
+    wait_until(lambda: _logs_in(running), 10, "a login")
+
+
+def _logs_in(server: Server) -> bool:
+    try:
+        return server.log_in().status == 200
+    except OSError:
+        return False
+
+
+def test_an_answer_comes_in_one_go(running: Server) -> None:
+    session = running.log_in().json["session"]
+    connection = http.client.HTTPSConnection("localhost", running.client_port, context=running.tls_context())
+    with contextlib.closing(connection):
+        begun = time.monotonic()
+        for _ in range(50):
+            connection.request("GET", "/client/v1/whoami", headers={"authorization": f"Bearer {session}"})
+            assert connection.getresponse().read()
+        assert (time.monotonic() - begun) / 50 < 0.03, "an acknowledgement that is held back costs 0.04"
 
 
 def test_heads_are_bounded(server: Server) -> None:
