@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import os
 import shutil
 import subprocess
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from local_cluster import (
-    addons,
-    addresses,
     build,
     components,
     configs,
     debian,
     host,
     network,
-    node_tools,
     pins,
     pki,
     preflight,
     runtime,
 )
 from local_cluster import options as instance_options
-from local_cluster.api import Api, ApiError
+from local_cluster.api import Api
 from local_cluster.errors import LocalClusterError
 from local_cluster.host import Host
 from local_cluster.locks import locked
@@ -37,11 +31,7 @@ from local_cluster.options import Options
 from local_cluster.paths import State, default_state
 from local_cluster.processes import Processes, ProcessSpec
 from local_cluster.progress import Progress
-
-START_SECONDS = 120.0
-"""How long one component may take until it answers; measured: 2 to 5 seconds."""
-
-_POLL_SECONDS = 0.05
+from local_cluster.startup import Startup
 
 _PATIENCE = {"apiserver": 5.0}
 """Seconds for a process to end in good order. The API server answers what it was asked long before, then waits a minute
@@ -116,9 +106,7 @@ class Cluster:
         Raises:
             LocalClusterError: the machine lacks something, or a component does not start.
         """
-        options = instance_options.resolve(
-            self.state, self.name, fake=self._fake, api_only=self._api_only, nodes=self._nodes
-        )
+        options = self._resolve_options()
         if not options.fake and instance_options.real_instance(self.state) not in (None, self.name):
             other = instance_options.real_instance(self.state)
             raise LocalClusterError(
@@ -132,8 +120,9 @@ class Cluster:
         build.build(self.state, self._progress, components.required_programs(options))
         with locked(self.state.root / f"{self.name}.lock"):
             self._render(options)
-            if not self._is_up(options):
-                self._start_all(options)
+            startup = self._startup(options)
+            if not startup.is_up():
+                startup.run()
 
     def down(self) -> None:
         """Stops and removes exactly what was started: processes, containers, mounts, network, data."""
@@ -159,14 +148,8 @@ class Cluster:
         Args:
             name: as `status` lists it, for example "apiserver".
         """
-        options = self.options
         self.processes.start(self._spec(name))
-        if name == "apiserver":
-            self._await("the API server", [name], self.api().ready)
-        if name == "containerd":
-            self._await("containerd", [name], lambda: runtime.answers(self.paths))
-        if name == "kubelet":
-            self._await_node(options)
+        self._startup(self.options).wait_for(name)
 
     def stop(self, name: str) -> None:
         """Ends one process in good order and waits until it is gone."""
@@ -212,6 +195,15 @@ class Cluster:
             raise LocalClusterError(f"This instance has no process {name!r}.", f"It has: {', '.join(specs)}.")
         return specs[name]
 
+    def _resolve_options(self) -> Options:
+        with locked(self.state.root / "ports.lock"):  # two that start at once must not be given the same ports
+            options = instance_options.resolve(
+                self.state, self.name, fake=self._fake, api_only=self._api_only, nodes=self._nodes
+            )
+            if options.fake:
+                instance_options.write(self.paths.settings, options)
+        return options
+
     def _prepare_host(self) -> None:
         debian.install(debian.missing_packages(pins.DEBIAN_PACKAGES), self._progress)
         if not (self.paths.root / "host.json").exists():
@@ -232,93 +224,9 @@ class Cluster:
             if not path.exists() or path.read_text() != text:
                 path.write_text(text)
 
-    def _is_up(self, options: Options) -> bool:
-        if not all(self.processes.is_current(spec) for spec in self._specs(options)):
-            return False
-        installed = self.paths.root / "addons"
-        if not installed.exists() or installed.read_text() != _addons_digest(options):
-            return False
-        return self.api().ready() and (options.fake or self._node_is_ready())
-
-    def _start_all(self, options: Options) -> None:
-        if not options.fake:
-            network.bring_up(self.paths.root / "host-settings.json")
-        specs = self._specs(options)
-        for spec in reversed(specs):
-            if self.processes.running(spec.name) and not self.processes.is_current(spec):
-                self.processes.stop(spec.name)
-        first = [
-            *components.storage_and_api(self.state, self.paths, options),
-            *components.container_runtime(self.paths, options),
-        ]
-        for spec in first:
-            self.processes.start(spec)
-        with self._progress.step("etcd and the API server"):
-            self._await("the API server", ["etcd", "apiserver"], self.api().ready)
-        for spec in components.controllers(self.state, self.paths, options):
-            self.processes.start(spec)
-        self._install_addons(options)
-        if not options.fake:
-            self._start_node(options)
-        elif not options.api_only:
-            with self._progress.step("namespaces and fake nodes"):
-                self._await("the controllers", [spec.name for spec in specs], lambda: self._fakes_are_ready(options))
-
-    def _start_node(self, options: Options) -> None:
-        with self._progress.step("containerd"):
-            self._await("containerd", ["containerd"], lambda: runtime.answers(self.paths))
-            self.load_images([node_tools.image(self.state)])
-        for spec in components.node(self.state, self.paths, options):
-            self.processes.start(spec)
-        with self._progress.step("the node"):
-            self._await_node(options)
-
-    def _install_addons(self, options: Options) -> None:
-        # The API server may answer a moment before all its built-in objects are there.
-        self._await("the API server", ["apiserver"], lambda: _succeeds(lambda: addons.install(self.api(), options)))
-        (self.paths.root / "addons").write_text(_addons_digest(options))
-
-    def _await_node(self, options: Options) -> None:
-        names = [spec.name for spec in self._specs(options)]
-        self._await("the node", names, self._node_is_ready)
-
-    def _node_is_ready(self) -> bool:
-        try:
-            node = self.api().get(f"/api/v1/nodes/{addresses.NODE_NAME}")
-            self.api().get("/api/v1/namespaces/default/serviceaccounts/default")
-        except ApiError:
-            return False
-        return any(item["type"] == "Ready" and item["status"] == "True" for item in node["status"]["conditions"])
-
-    def _fakes_are_ready(self, options: Options) -> bool:
-        try:
-            nodes = self.api().get("/api/v1/nodes")["items"]
-            self.api().get("/api/v1/namespaces/default/serviceaccounts/default")
-        except ApiError:
-            return False
-        ready = [
-            node
-            for node in nodes
-            for item in node.get("status", {}).get("conditions", [])
-            if item["type"] == "Ready" and item["status"] == "True"
-        ]
-        return len(ready) >= options.nodes
-
-    def _await(self, what: str, names: Sequence[str], done: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while not done():
-            for name in names:
-                if not self.processes.running(name):
-                    raise LocalClusterError(
-                        f"{name} ended while {what} was awaited. Its last lines ({self.processes.log(name)}):",
-                        self.processes.tail(name),
-                    )
-            if time.monotonic() > deadline:
-                raise LocalClusterError(
-                    f"Not ready after {START_SECONDS:.0f} s: {what}. Logs are in {self.paths.logs}.",
-                    "\n".join(f"{name}: {self.processes.tail(name, 3)}" for name in names),
-                )
-            time.sleep(_POLL_SECONDS)
+    def _startup(self, options: Options) -> Startup:
+        snapshotter = None if options.fake else self._host().snapshotter
+        return Startup(self.state, self.paths, options, self.processes, snapshotter, self._progress)
 
     def _end_processes(self, options: Options) -> None:
         known = [spec.name for spec in self._specs(options)]
@@ -326,14 +234,3 @@ class Cluster:
         for name in names:
             # The data is about to be forgotten: nobody waits for the API server to drain its watches.
             self.processes.stop(name, patience=1.0 if name == "apiserver" else 10.0)
-
-
-def _addons_digest(options: Options) -> str:
-    return hashlib.sha256(json.dumps(addons.manifests(options)).encode()).hexdigest()
-
-
-def _succeeds(action: Callable[[], None]) -> bool:
-    with contextlib.suppress(ApiError):
-        action()
-        return True
-    return False

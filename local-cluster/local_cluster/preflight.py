@@ -79,13 +79,16 @@ def ports(wanted: dict[int, str], taken: dict[int, str]) -> list[Problem]:
         wanted: port → who of ours needs it.
         taken: port → who has it.
     """
+    by_owner: dict[str, list[int]] = {}
+    for port in sorted(wanted):
+        if port in taken:
+            by_owner.setdefault(taken[port], []).append(port)
     return [
         Problem(
-            f"Port {port}, which {wanted[port]} needs, is taken by {taken[port]}.",
-            "Stop that program (is another Kubernetes running here?), then try again.",
+            f"{owner} listens on {', '.join(f'{port} (needed by {wanted[port]})' for port in found)}.",
+            "Stop that program (is another Kubernetes, or an instance in another state folder, running?).",
         )
-        for port in sorted(wanted)
-        if port in taken
+        for owner, found in by_owner.items()
     ]
 
 
