@@ -149,7 +149,7 @@ class Demo:
 
     def _program(self, name: str, *arguments: str, stdin: str | None = None) -> str:
         done = subprocess.run(
-            [str(self._state.bin / name), *arguments],
+            [targets.program(self._state, name), *arguments],
             env={**os.environ, "KUBECONFIG": str(self._target.kubeconfig)},
             input=stdin,
             capture_output=True,

@@ -20,6 +20,8 @@ RUN_BYTES = 2 * 1024**3
 PATH_LIMIT = 60
 """Characters of the state folder: a socket's path may have 107, and containerd's own part comes on top."""
 
+_CGROUP2_CONTROLLERS = {"cpu", "cpuset", "memory", "pids"}
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -122,12 +124,36 @@ def cgroups(version: int, controllers: set[str]) -> list[Problem]:
         version: of cgroups on this machine.
         controllers: names of the controllers that are there.
     """
-    needed = {"cpu", "cpuset", "memory", "pids"} | ({"cpuacct", "devices", "freezer"} if version == 1 else set())
+    needed = _CGROUP2_CONTROLLERS | ({"cpuacct", "devices", "freezer"} if version == 1 else set())
     if missing := sorted(needed - controllers):
         return [
             Problem(
                 f"cgroup v{version} lacks the controllers {', '.join(missing)}.",
                 "Enable them (kernel parameters cgroup_enable=… or, in a container, start it privileged).",
+            )
+        ]
+    return []
+
+
+def delegated(root: Path, needed: set[str]) -> list[Problem]:
+    """Whether cgroups of pods may use the controllers (version 2 only); turns them on where they are not.
+
+    Args:
+        root: of the cgroup file system.
+        needed: names of the controllers.
+    """
+    control = root / "cgroup.subtree_control"
+    missing = sorted(needed - set(control.read_text().split()))
+    if not missing:
+        return []
+    try:
+        control.write_text(" ".join(f"+{name}" for name in missing))
+    except OSError as error:
+        return [
+            Problem(
+                f"The cgroup controllers {', '.join(missing)} cannot be given to pods: {error.strerror}.",
+                "In a container this happens when its own processes sit in the root cgroup: start it with the "
+                "machine's cgroup namespace (docker run --cgroupns=host --privileged).",
             )
         ]
     return []
@@ -175,6 +201,8 @@ def node(host: Host) -> None:
         LocalClusterError: names every problem at once.
     """
     problems = [*kernel(), *cgroups(host.cgroup_version, available_controllers(host.cgroup_version))]
+    if host.cgroup_version == 2 and not problems:
+        problems += delegated(Path("/sys/fs/cgroup"), _CGROUP2_CONTROLLERS)
     routes = network.conflicts(network.run("ip", "-json", "route", "show", "table", "all"))
     problems += [
         Problem(

@@ -73,7 +73,7 @@ class KindTarget:
 
     def prepare(self) -> bool:
         """Makes the cluster, builds the images with Docker and loads them."""
-        build.build(self._state, self._progress, ["kubectl", "helm"])
+        build.build(self._state, self._progress, [name for name in ("kubectl", "helm") if not shutil.which(name)])
         if KIND_CLUSTER not in _run("kind", "get", "clusters").split():
             with self._progress.step("kind cluster"):
                 _run("kind", "create", "cluster", "--config", str(PROJECT_ROOT / "kind-config.yaml"), "--wait", "120s")
@@ -93,7 +93,7 @@ class KindTarget:
     @contextlib.contextmanager
     def reach(self, namespace: str, service: str, port: int) -> Iterator[str]:
         """A forwarded port: Services of kind are not reachable from the machine everywhere."""
-        command = [str(self._state.bin / "kubectl"), "--kubeconfig", str(self.kubeconfig), "--namespace", namespace]
+        command = [program(self._state, "kubectl"), "--kubeconfig", str(self.kubeconfig), "--namespace", namespace]
         command += ["port-forward", f"service/{service}", f":{port}"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as forward:
             try:
@@ -104,6 +104,12 @@ class KindTarget:
                 yield f"127.0.0.1:{found[1]}"
             finally:
                 forward.terminate()
+
+
+def program(state: State, name: str) -> str:
+    """The compiled program; where none was compiled, the machine's own."""
+    compiled = state.bin / name
+    return str(compiled) if compiled.exists() else name
 
 
 def remove_kind() -> None:

@@ -84,3 +84,13 @@ def test_a_missing_capability_is_seen_in_the_bounding_set() -> None:
     assert not host.has_capability("CapBnd:\t000001fffeffffff\n", 24)
     assert host.has_capability("CapBnd:\t000001ffffffffff\n", 24)
     assert not host.has_capability("", 24)
+
+
+def test_controllers_of_cgroup_v2_are_handed_down_once(tmp_path: Path) -> None:
+    control = tmp_path / "cgroup.subtree_control"
+    control.write_text("cpu memory\n")
+    assert preflight.delegated(tmp_path, {"cpu", "memory", "pids"}) == []
+    assert control.read_text() == "+pids"
+    control.write_text("cpu memory pids\n")
+    assert preflight.delegated(tmp_path, {"cpu", "memory", "pids"}) == []
+    assert control.read_text() == "cpu memory pids\n"
