@@ -9,11 +9,12 @@ or in the folder of the local cluster (PRONOTE_STATE).
 
 import argparse
 import difflib
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from local_cluster.paths import State, default_state
 
 ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "charts" / "pronote-operator"
@@ -49,9 +50,7 @@ def find_helm() -> str:
     on_path = shutil.which("helm")
     if on_path:
         return on_path
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    state = Path(os.environ.get("PRONOTE_STATE") or cache / "pronote-local-cluster")
-    built = state / "bin" / "helm"
+    built = State(default_state()).bin / "helm"
     if built.is_file():
         return str(built)
     raise RenderError("helm is neither on PATH nor built yet; `make cluster` builds it")
