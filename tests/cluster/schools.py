@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -155,6 +157,26 @@ class School:
     def pod_uid(self) -> str | None:
         pod = self.pod
         return str(pod["metadata"]["uid"]) if pod else None
+
+    @property
+    def restarts(self) -> int:
+        """How often the server's container was started again."""
+        pod = self.pod
+        statuses = pod["status"].get("containerStatuses", []) if pod else []
+        return sum(int(status["restartCount"]) for status in statuses if status["name"] == "server")
+
+    def kill_server(self) -> None:
+        """SIGKILL the server's process from the node, as the kernel does when memory is short."""
+        pod = self.pod
+        assert pod is not None, "no pod"
+        status = next(status for status in pod["status"]["containerStatuses"] if status["name"] == "server")
+        container = status["containerID"].removeprefix("containerd://")
+        for process in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if process.name.isdecimal() and container in (process / "cgroup").read_text():
+                    os.kill(int(process.name), signal.SIGKILL)
+                    return
+        raise AssertionError(f"no process of container {container} on this machine")
 
     def wait_no_pod(self, timeout: float = 60) -> None:
         """Wait until its server is stopped."""
