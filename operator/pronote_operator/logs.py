@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 
+from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
+_KOPF_OWN = ("settings", "k8s_skip")
+"""What Kopf attaches to its records for itself; the settings cannot be written as JSON."""
 _QUIET = ("kopf", "aiohttp", "kubernetes", "asyncio")
 
 
@@ -19,6 +22,7 @@ def configure(level: str) -> None:
             style="{",
             rename_fields={"levelname": "severity", "name": "logger"},
             timestamp=True,
+            reserved_attrs=[*RESERVED_ATTRS, *_KOPF_OWN],
         )
     )
     root = logging.getLogger()

@@ -24,6 +24,7 @@ _JSON = "application/json"
 _METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _APPLY = "application/apply-patch+yaml"
+_MERGE = "application/merge-patch+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,13 @@ class KubeClient:
         query = {"fieldManager": FIELD_MANAGER, "force": "true"}
         status, stored = await self._answer("PATCH", path, query=query, body=manifest, content_type=_APPLY)
         return Applied(object=stored, created=status == 201)
+
+    async def merge(self, change: Object) -> Object:
+        """JSON merge patch of the object that `change` names: lists are replaced as wholes."""
+        metadata = change["metadata"]
+        path = BY_KIND[change["kind"]].path(metadata["namespace"], metadata["name"])
+        query = {"fieldManager": FIELD_MANAGER}
+        return await self._send("PATCH", path, query=query, body=change, content_type=_MERGE)
 
     async def apply_status(self, kind: Kind, manifest: Object) -> Object:
         """Server-side apply of a status: only fields of the status become the operator's."""

@@ -11,7 +11,7 @@ from typing import Any
 from pronote_operator.api.pronotebase import PronoteBase
 from pronote_operator.builders.configmaps import parameters_configmap, settings_configmap
 from pronote_operator.builders.context import BuildContext, BuilderOptions, Release
-from pronote_operator.builders.endpoints import client_endpoint
+from pronote_operator.builders.endpoints import HostTemplateError, client_endpoint
 from pronote_operator.builders.names import Names
 from pronote_operator.builders.networkpolicy import network_policy
 from pronote_operator.builders.pinning import roll_inputs
@@ -43,6 +43,8 @@ logger = logging.getLogger(__name__)
 WAIT_SECONDS = 2.0
 REFERENCE_SECONDS = 30.0
 """How soon a Secret that is referred to is looked for again: it carries no label of ours and is not watched."""
+STALLED_SECONDS = 60.0
+"""How soon a base that a person must mend is looked at again: what is in the way may be an object nobody watches."""
 DIAGNOSIS_SECONDS = 15.0
 """How long a pod may take before it is asked why, and how often it is asked."""
 
@@ -99,6 +101,7 @@ class BaseReconciler:
                 await self._converge(outcome)
         except Unusable as problem:
             outcome.stalled = Verdict(problem.reason, problem.message)
+            outcome.again(STALLED_SECONDS)
             self._observe(outcome)
         except ReferenceMissing as missing:
             outcome.missing = str(missing)
@@ -155,6 +158,8 @@ class BaseReconciler:
         children = outcome.children
         claims = await volumes.judge(children, self._client, base)
         there = await children.peek("StatefulSet", names.statefulset, statefulset_facts)
+        outcome.statefulset = there
+        claims.check_not_leaving(served=there is not None and there.replicas > 0, in_service=base.spec.in_service)
         outcome.school_year = self._school_year(outcome, claims)
         release = self._release(outcome, there)
         ctx = BuildContext(
@@ -164,7 +169,10 @@ class BaseReconciler:
             school_year=outcome.school_year,
             agent_image=self._options.operator_image,
         )
-        outcome.endpoint = client_endpoint(ctx)
+        try:
+            outcome.endpoint = client_endpoint(ctx)
+        except HostTemplateError as error:
+            raise Unusable("InvalidClientHost", str(error)) from error
         tls = children.known("Secret", names.tls_secret)
         renewal_due = isinstance(tls, TlsFacts) and tls.renew <= outcome.now
         tls_wanted, *other_secrets = wanted_secrets(ctx, outcome.now, renewal_due=renewal_due)

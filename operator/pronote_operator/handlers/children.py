@@ -12,7 +12,7 @@ from typing import Any
 
 from pronote_operator.cluster.client import KubeClient, Object
 from pronote_operator.cluster.kinds import BY_KIND
-from pronote_operator.errors import Unusable
+from pronote_operator.errors import ApiError, Unusable
 from pronote_operator.handlers.book import Child, ChildBook, ChildId
 from pronote_operator.handlers.keys import Key
 from pronote_operator.planning.drift import differs
@@ -76,7 +76,13 @@ class Children:
             NotYet: it belongs to a deleted base of the same name.
         """
         body, _ = await self._look(kind, name)
-        return judge(body) if body is not None else self.known(kind, name)
+        if body is None:
+            return self.known(kind, name)
+        facts = judge(body)
+        if (child := self._book.of(self._base).get((kind, name))) is not None:
+            # The body is judged once; a pass that ends before the child is brought must leave the facts to the next.
+            child.facts = facts
+        return facts
 
     async def bring(self, wanted: Wanted) -> Any:
         """Have one child in place; returns the facts about it.
@@ -100,8 +106,19 @@ class Children:
                 return self._in_place(wanted, there, signature)
             if in_place == signature:
                 await self._on_repair(self._base, wanted.kind, wanted.name, paths)
-        answer = await self._client.apply(manifest)
-        return self._in_place(wanted, answer.object, signature)
+        return self._in_place(wanted, await self._apply(manifest, there), signature)
+
+    async def _apply(self, manifest: Object, there: Object | None) -> Object:
+        try:
+            return (await self._client.apply(manifest)).object
+        except ApiError as error:
+            if there is None or error.status != 422 or "spec" not in manifest:
+                raise
+            # Apply merges some lists by a key (a Service's ports by their number): an item whose key was changed by
+            # hand stays beside ours, and both together may not be valid. Then the spec's lists are replaced as wholes.
+            metadata = {"name": manifest["metadata"]["name"], "namespace": manifest["metadata"]["namespace"]}
+            await self._client.merge({"kind": manifest["kind"], "metadata": metadata, "spec": manifest["spec"]})
+            return (await self._client.apply(manifest)).object
 
     def observe(self, kind: str, name: str, judge: Callable[[Object], Any]) -> Any:
         """What is known of a child, without a request and without judging it as a manifest (a suspended base)."""
@@ -162,5 +179,7 @@ def refuse_others(kind: str, body: Object, uid: str) -> None:
             f"{kind} {metadata['name']} already exists and does not belong to this base; it was left as it is: "
             "rename or delete it, or give the base another name",
         )
-    if owner is Ownership.LEAVING or metadata.get("deletionTimestamp"):
+    # A claim of ours that somebody deleted lasts as long as the server's pod uses it: `volumes` knows what to do.
+    ours = owner is not Ownership.LEAVING
+    if not ours or (metadata.get("deletionTimestamp") and kind != "PersistentVolumeClaim"):
         raise NotYet(f"{kind} {metadata['name']} of an earlier base is still being deleted")

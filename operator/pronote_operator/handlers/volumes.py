@@ -11,7 +11,7 @@ from pronote_operator.builders.volumes import data_claim, snapshots_claim
 from pronote_operator.cluster.client import KubeClient
 from pronote_operator.cluster.kinds import STORAGE_CLASSES
 from pronote_operator.errors import Unusable
-from pronote_operator.handlers.children import Children, Wanted
+from pronote_operator.handlers.children import Children, NotYet, Wanted
 from pronote_operator.planning.facts import ClaimFacts, claim_facts
 from pronote_operator.planning.storage import StorageAction, StorageDecision, storage_decision
 
@@ -31,6 +31,32 @@ class Claims:
     data_decision: StorageDecision | None
     snapshots_decision: StorageDecision | None
     refused: str | None
+    leaving: tuple[str, ...] = ()
+    """Claims that somebody deleted: Kubernetes keeps them for as long as the server's pod uses them."""
+
+    def check_not_leaving(self, *, served: bool, in_service: bool) -> None:
+        """End the pass when a claim is on its way out and the server is to run.
+
+        Args:
+            served: whether a pod may be using the claim.
+            in_service: whether the spec wants one. When it does not, the pass must go on: stopping the server is what
+                lets the claim go, and it is made anew then.
+
+        Raises:
+            Unusable: the claim goes when the pod ends, and nobody can call that off.
+            NotYet: no pod holds it: it will be gone in a moment, and is made anew.
+        """
+        if not self.leaving or not in_service:
+            return
+        names = ", ".join(self.leaving)
+        if not served:
+            raise NotYet(f"PersistentVolumeClaim {names} is still being deleted")
+        raise Unusable(
+            "VolumeBeingDeleted",
+            f"PersistentVolumeClaim {names} was deleted; it lasts only until the server's pod ends, and what it holds "
+            "goes with it: copy it, or set the reclaim policy of its PersistentVolume to Retain, then set "
+            "spec.inService to false and to true again, for a new and empty volume",
+        )
 
 
 async def judge(children: Children, client: KubeClient, base: PronoteBase) -> Claims:
@@ -38,7 +64,7 @@ async def judge(children: Children, client: KubeClient, base: PronoteBase) -> Cl
 
     Raises:
         Unusable: a claim belongs to somebody else, or holds the data of another school.
-        NotYet: a claim is being deleted.
+        NotYet: a claim of a deleted base of this name is being deleted.
     """
     names = Names(base.metadata.name)
     storage = base.spec.storage
@@ -65,17 +91,23 @@ async def judge(children: Children, client: KubeClient, base: PronoteBase) -> Cl
         data_decision=data_decision,
         snapshots_decision=snapshots_decision,
         refused="; ".join(refusals) or None,
+        leaving=tuple(
+            name
+            for name, facts in ((names.data_claim, data), (names.snapshots_claim, snapshots))
+            if facts is not None and facts.leaving
+        ),
     )
 
 
 def wanted(ctx: BuildContext, claims: Claims) -> list[Wanted]:
-    """Both claims as children."""
+    """The claims as children, but for those on their way out."""
     data = data_claim(ctx, claims.data_decision)
     snapshots = snapshots_claim(ctx, claims.snapshots_decision)
-    return [
+    both = [
         Wanted(_CLAIM, ctx.names.data_claim, data, lambda _: data, claim_facts),
         Wanted(_CLAIM, ctx.names.snapshots_claim, snapshots, lambda _: snapshots, claim_facts),
     ]
+    return [claim for claim in both if claim.name not in claims.leaving]
 
 
 async def _facts(children: Children, name: str) -> ClaimFacts | None:

@@ -55,6 +55,8 @@ class ClaimFacts:
     school_year: int | None
     created: str
     phase: str
+    leaving: bool
+    """Somebody deleted it: it lasts only as long as a pod uses it."""
 
 
 def ownership(metadata: Mapping[str, Any], base_uid: str) -> Ownership:
@@ -109,4 +111,5 @@ def claim_facts(body: Mapping[str, Any]) -> ClaimFacts:
         school_year=int(year) if year.isdecimal() else None,
         created=metadata.get("creationTimestamp", ""),
         phase=(body.get("status") or {}).get("phase", ""),
+        leaving=bool(metadata.get("deletionTimestamp")),
     )
