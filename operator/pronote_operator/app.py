@@ -242,7 +242,7 @@ class Operator:
         raise RuntimeError("Kopf stopped by itself")
 
     def _observers(self) -> dict[str, Any]:
-        # Publications, delegations and policies are watched for what refers to them; they get no status yet.
+        # A policy is watched because bases refer to it. Publications and delegations are served by the API alone.
         return {
             BASES.plural: self._on_base,
             CHANNELS.plural: self._on_channel,

@@ -78,7 +78,6 @@ class BuildContext:
             "name": self.name,
             "uid": self.base.metadata.uid,
             "controller": True,
-            "blockOwnerDeletion": True,
         }
 
     def metadata(self, name: str, *, owned: bool = True, annotations: dict[str, str] | None = None) -> dict[str, Any]:

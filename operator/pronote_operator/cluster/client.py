@@ -82,6 +82,7 @@ class KubeClient:
             accept = _METADATA_LIST if metadata_only else _JSON
             page = await self._send("GET", kind.collection(namespace), query=query, accept=accept)
             token = page["metadata"].get("continue", "")
+            page["items"] = page.get("items") or []  # an empty list of metadata comes as null
             yield page
             if not token:
                 return

@@ -59,9 +59,7 @@ def test_only_what_must_outlive_the_base_has_no_owner(ctx: BuildContext) -> None
         if keeps_data(manifest) and ctx.base.spec.deletion_policy == "Retain":
             assert owners == []
         else:
-            assert [(owner["uid"], owner["controller"], owner["blockOwnerDeletion"]) for owner in owners] == [
-                (ctx.base.metadata.uid, True, True)
-            ]
+            assert [(owner["uid"], owner["controller"]) for owner in owners] == [(ctx.base.metadata.uid, True)]
 
 
 @given(contexts())

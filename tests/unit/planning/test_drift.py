@@ -15,7 +15,6 @@ OWNER = {
     "name": "moulin",
     "uid": "u-1",
     "controller": True,
-    "blockOwnerDeletion": True,
 }
 POD: dict[str, Any] = {
     "apiVersion": "apps/v1",
