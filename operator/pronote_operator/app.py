@@ -114,7 +114,13 @@ class Operator:
             prepare_namespace=self._namespaces.prepare,
             clock=now,
         )
-        self._channels = ChannelReconciler(store=self._store, fleet=self._fleet, reporter=self._reporter, clock=now)
+        self._channels = ChannelReconciler(
+            store=self._store,
+            fleet=self._fleet,
+            reporter=self._reporter,
+            whole_fleet=not settings.watch_namespaces,
+            clock=now,
+        )
         self._sweep_due = asyncio.Event()
 
     async def run(self) -> None:

@@ -12,21 +12,33 @@ from pronote_operator.handlers.fleet import Fleet
 from pronote_operator.handlers.keys import Key
 from pronote_operator.handlers.report import Reporter
 from pronote_operator.handlers.store import ObjectStore
-from pronote_operator.planning.channel_status import channel_status
+from pronote_operator.planning.channel_status import Progress, channel_status
 
 SETTLE_SECONDS = 2.0
 """Changes of many bases at once are counted once."""
 
 
 class ChannelReconciler:
-    """Reconciles version channels."""
+    """Reconciles version channels.
+
+    Args:
+        whole_fleet: whether this operator serves all namespaces. One that serves a few must not report figures of its
+            part as the channel's: another operator, with other figures, would write over them for ever.
+    """
 
     def __init__(
-        self, *, store: ObjectStore, fleet: Fleet, reporter: Reporter, clock: Callable[[], dt.datetime]
+        self,
+        *,
+        store: ObjectStore,
+        fleet: Fleet,
+        reporter: Reporter,
+        whole_fleet: bool,
+        clock: Callable[[], dt.datetime],
     ) -> None:
         self._store = store
         self._fleet = fleet
         self._reporter = reporter
+        self._whole_fleet = whole_fleet
         self._clock = clock
 
     async def __call__(self, key: Key) -> float | None:
@@ -44,13 +56,12 @@ class ChannelReconciler:
         rolling = {
             f"{k.namespace}/{k.name}": m.version for k, m in members.items() if m.candidate.in_flight and m.target
         }
-        status, again = channel_status(
-            channel,
+        progress = Progress(
             updated=sum(1 for m in members.values() if m.target is not None and m.version == m.target),
             pending=sum(1 for m in members.values() if m.candidate.waits),
             updating=sorted(rolling),
             total=len(members),
-            now=self._clock(),
         )
+        status, again = channel_status(channel, progress if self._whole_fleet else None, self._clock())
         await self._reporter.channel(key, channel.metadata.uid, status)
         return again

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pronote_operator.api.versionchannel import VersionChannel
@@ -16,27 +17,34 @@ FIRST_ZONE = "Pacific/Kiritimati"
 LISTED = 100
 
 
-def channel_status(
-    channel: VersionChannel, *, updated: int, pending: int, updating: Sequence[str], total: int, now: dt.datetime
-) -> tuple[dict[str, Any], float | None]:
-    """(status, seconds until time alone changes it).
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the bases of a channel are.
 
     Args:
         updated: bases that run the release that is due for them.
         pending: bases that wait for their turn.
         updating: bases that are being rolled, as `namespace/name`.
         total: bases that follow the channel.
+    """
+
+    updated: int
+    pending: int
+    updating: Sequence[str]
+    total: int
+
+
+def channel_status(
+    channel: VersionChannel, progress: Progress | None, now: dt.datetime
+) -> tuple[dict[str, Any], float | None]:
+    """(status, seconds until time alone changes it).
+
+    Args:
+        progress: None where not all bases of the channel are seen: then no figure and no phase is told.
         now: aware.
     """
     due = due_release(channel.spec.releases, FIRST_ZONE, now)
     coming = next_release_time(channel.spec.releases, FIRST_ZONE, now)
-    under_way = bool(updating or pending)
-    if due is None:
-        phase = "Scheduled"
-    elif under_way:
-        phase = "Paused" if channel.spec.paused else "Progressing"
-    else:
-        phase = "Current"
     if due is None:
         ready = Condition("Ready", "True", "NoReleaseDue", "No release has come yet anywhere")
     else:
@@ -46,13 +54,24 @@ def channel_status(
     status: dict[str, Any] = {
         "observedGeneration": generation,
         "conditions": merged_conditions(before, [ready], generation, now),
-        "phase": phase,
-        "total": total,
-        "updated": updated,
     }
     if due is not None:
         status["target"] = due.version
-    if updating:
-        status["updating"] = list(updating[:LISTED])
+    if progress is not None:
+        status |= {
+            "phase": _phase(channel, progress, released=due is not None),
+            "total": progress.total,
+            "updated": progress.updated,
+        }
+        if progress.updating:
+            status["updating"] = list(progress.updating[:LISTED])
     again = (coming - now).total_seconds() + 1.0 if coming is not None else None
     return status, again
+
+
+def _phase(channel: VersionChannel, progress: Progress, *, released: bool) -> str:
+    if not released:
+        return "Scheduled"
+    if progress.updating or progress.pending:
+        return "Paused" if channel.spec.paused else "Progressing"
+    return "Current"
