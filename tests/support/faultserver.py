@@ -160,11 +160,17 @@ class FaultServer:
             return
         entry.update(fault=f"dropped {when}")
         faults.open_for_writes.clear()
-        try:
-            await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, fault.kill))
-        finally:
+        killing = asyncio.get_running_loop().run_in_executor(None, fault.kill)
+
+        def done(killed: asyncio.Future[object]) -> None:
             faults.open_for_writes.set()
             fault.fired.set()
+            if not killed.cancelled() and (error := killed.exception()):
+                logging.getLogger(__name__).error("the kill at write %s failed: %s", fault.write, error)
+
+        # Not in this handler: it is cancelled as soon as the caller dies, when `kill` has not returned yet.
+        killing.add_done_callback(done)
+        await asyncio.shield(killing)
         _drop(request)
 
     async def _pass_write(self, request: web.Request, body: bytes, entry: Entry) -> web.StreamResponse:
