@@ -244,7 +244,7 @@ class School:
         )
 
     def log_in(
-        self, folder: Path, username: str, password: str, mode: str = "administratif"
+        self, folder: Path, username: str, password: str, mode: str = "administratif", machine: str = "PC-TEST"
     ) -> subprocess.CompletedProcess[str]:
         """Apply the connection parameters and log in, as a person on a machine of the school does."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -254,5 +254,5 @@ class School:
         assert applied.returncode == 0, applied.stderr
         # Its name is known inside the cluster only; the certificate is checked against that name all the same.
         address = self.child("Service", f"{self.name}-client")["spec"]["clusterIP"]
-        connect = ("--connect", f"{address}:49300")
-        return self.client(folder, "login", "--mode", mode, "--username", username, *connect, password=password)
+        who = ("--mode", mode, "--username", username, "--machine", machine)
+        return self.client(folder, "login", *who, "--connect", f"{address}:49300", password=password)

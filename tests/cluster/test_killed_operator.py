@@ -1,9 +1,10 @@
 """The operator killed at each write of a create, an update and a stop comes to the same end as one left alone.
 
-A proxy in front of the API server numbers the operator's writes. For each number there are two runs: in one the
-operator is killed (SIGKILL) before the API server sees the write, in the other after the API server committed it and
-before the operator learns. It is started again, and in the end everything must be as after an undisturbed run: the same
-children and status, the secrets that were committed first, and no pod started more often.
+A proxy in front of the API server counts the operator's writes in an undisturbed run: so many to this child, so many to
+the status. For each of them there are two runs: in one the operator is killed (SIGKILL) before the API server sees the
+write, in the other after the API server committed it and before the operator learns. It is started again, and in the end
+everything must be as after an undisturbed run: the same children and status, the secrets that were committed first, and
+no pod started more often.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -37,6 +38,7 @@ PATIENCE = 180.0
 TRIES = 3
 """A run may come to one write fewer (two states of a pod seen at once); then the write is tried again."""
 UAI = "0750654D"
+WHENS: tuple[When, ...] = ("before", "after")
 
 
 @dataclass(frozen=True)
@@ -72,14 +74,28 @@ SCENARIOS = {
 }
 
 
+@dataclass(frozen=True)
+class Point:
+    """When to kill: at which write to which object."""
+
+    path: str
+    nth: int
+    when: When
+
+    def at(self, namespace: str) -> Callable[[str], Point]:
+        """The same point of a run in another namespace than this one's."""
+        return lambda other: replace(self, path=self.path.replace(namespace, other))
+
+
 @dataclass
 class Outcome:
     """What one run came to."""
 
+    namespace: str
     state: dict[str, Any]
     writes: tuple[Record, ...]
     pods: int
-    killed: Record | None
+    killed: bool
     complaints: list[str] = field(default_factory=list)
 
 
@@ -124,38 +140,31 @@ def test_killed_at_any_write_it_comes_to_the_same_end(
     undisturbed = _run(stage, slots, audit, scenario)
     assert not undisturbed.complaints, undisturbed.complaints
     assert undisturbed.pods == scenario.pods
-    count = len(undisturbed.writes)
+    points = [Point(record.path, record.nth or 0, when) for record in undisturbed.writes for when in WHENS]
 
-    def judge(write: int, when: When) -> tuple[int, When, Record | None, list[str]]:
+    def judge(point: Point) -> tuple[Point, bool, list[str]]:
         for _ in range(TRIES):
-            outcome = _run(stage, slots, audit, scenario, write, when)
-            if outcome.killed:
-                return write, when, outcome.killed, _complaints(outcome, undisturbed)
-            if problems := _complaints(outcome, undisturbed):
-                return write, when, None, problems
-        return write, when, None, []
+            outcome = _run(stage, slots, audit, scenario, point.at(undisturbed.namespace))
+            if outcome.killed or (problems := _complaints(outcome, undisturbed)):
+                return point, outcome.killed, _complaints(outcome, undisturbed)
+        return point, False, problems
 
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        points: list[tuple[int, When]] = [(w, when) for w in range(1, count + 1) for when in ("before", "after")]
-        judged = list(pool.map(lambda point: judge(*point), points))
+        judged = list(pool.map(judge, points))
 
-    killed = [record for _, _, record, _ in judged if record]
-    report = [f"{name}: {count} writes, {len(killed)} kills in {time.monotonic() - began:.0f} s"]
-    report += [f"  killed at: {line}" for line in sorted({f"{r.method} {_what(r)}" for r in killed})]
+    kills = sum(killed for _, killed, _ in judged)
     with capsys.disabled():
-        print("\n" + "\n".join(report))
-    wrong = [f"write {w} {when} ({r and _what(r)}): {p}" for w, when, r, problems in judged for p in problems]
+        print(f"\n{name}: {len(undisturbed.writes)} writes, {kills} kills in {time.monotonic() - began:.0f} s")
+    wrong = [f"{point}: {problem}" for point, _, problems in judged for problem in problems]
     assert not wrong, "\n".join(wrong)
-    missed = [(w, when) for w, when, record, _ in judged if record is None]
+    missed = [point for point, killed, _ in judged if not killed]
     assert not missed, f"no run came to these writes: {missed}"
-    unharmed = {_what(record) for record in undisturbed.writes} - {_what(record) for record in killed}
-    assert not unharmed, f"never killed at: {unharmed}"
 
 
 def _run(
-    stage: Stage, slots: Slots, audit: AuditLog, scenario: Scenario, write: int = 0, when: When = "before"
+    stage: Stage, slots: Slots, audit: AuditLog, scenario: Scenario, point: Callable[[str], Point] | None = None
 ) -> Outcome:
-    """One run in a namespace of its own, with a kill at a write, or without (0)."""
+    """One run in a namespace of its own, with a kill at a write, or without."""
     with slots.take() as follows, stage.space("killed") as space, FaultProxy(stage.cluster.kubeconfig) as proxy:
         kubeconfig = proxy.write_kubeconfig(stage.folder / f"{space}.kubeconfig")
         school = School(stage.cluster, stage.kube, space, spec={"uai": UAI, "versionChannel": follows})
@@ -167,15 +176,20 @@ def _run(
                 _await_quiet(proxy, operator)
             proxy.clear()
             first: list[dict[str, dict[str, str]]] = []
-            fault = proxy.kill_at(write=write, when=when, kill=_then_look(operator, school, first)) if write else None
+            fault = None
+            if point:
+                at = point(space)
+                kill = _then_look(operator, school, first)
+                fault = proxy.kill_at(write=at.nth, when=at.when, path=at.path, kill=kill)
             school.apply(**scenario.change)
             while not (fault and fault.fired.is_set()):
                 if _settled(school, scenario) and _idle(proxy):
                     break
                 time.sleep(0.2)
-            complaints = []
-            struck = next((r for r in proxy.writes if r.fault), None) if fault and fault.fired.is_set() else None
-            if struck:
+            complaints: list[str] = []
+            killed = bool(fault and fault.fired.is_set())
+            if killed:
+                assert first, "the operator was not killed"
                 operator.start()
                 operator.wait_healthy()
             school.wait_ready(scenario.reason, timeout=PATIENCE)
@@ -192,7 +206,7 @@ def _run(
                 complaints.append("the server was restarted")
             created = [a for a in audit.accesses(namespace=space) if (a.verb, a.resource) == ("create", "pods")]
             pods = sum(a.code == 201 for a in created)
-            return Outcome(_without_channel(state, follows), proxy.writes, pods, struck, complaints)
+            return Outcome(space, _without_channel(state, follows), proxy.writes, pods, killed, complaints)
 
 
 def _then_look(operator: OperatorProcess, school: School, first: list[dict[str, dict[str, str]]]) -> Callable[[], None]:
@@ -200,6 +214,7 @@ def _then_look(operator: OperatorProcess, school: School, first: list[dict[str, 
 
     def kill() -> None:
         operator.kill()
+        assert not operator.running, "it was killed"
         first.append(secrets(school))
 
     return kill
@@ -234,11 +249,3 @@ def _complaints(outcome: Outcome, undisturbed: Outcome) -> list[str]:
 def _without_channel(state: dict[str, Any], follows: str) -> dict[str, Any]:
     assert state["status"]["effective"].pop("versionChannel") == follows
     return state
-
-
-def _what(record: Record) -> str:
-    """What a write was to, without the names of its run."""
-    parts = record.path.split("/")
-    if "namespaces" in parts:
-        parts[parts.index("namespaces") + 1] = "NAMESPACE"
-    return "/".join("CHANNEL" if part.startswith("killed-") else part for part in parts[2:])

@@ -92,9 +92,9 @@ class FaultProxy:
         """Forget the records, and number the writes from 1 again."""
         self._log.clear()
 
-    def kill_at(self, *, write: int, when: When, kill: Callable[[], object]) -> WriteFault:
+    def kill_at(self, *, write: int, when: When, kill: Callable[[], object], path: str = "") -> WriteFault:
         """Call ``kill`` at a write and drop its connection; see `WriteFault`."""
-        fault = WriteFault(write, when, kill)
+        fault = WriteFault(write, when, kill, path)
         self._run(self._now(lambda: self._server.faults.at_writes.append(fault)))
         return fault
 
@@ -109,6 +109,15 @@ class FaultProxy:
     def deafen(self, path: str = "") -> None:
         """Keep watches whose path contains ``path`` open, new ones too, and let nothing through any more."""
         self._run(self._now(lambda: setattr(self._server.faults, "deaf", lambda of: path in of)))
+
+    def compact(self, version: int) -> None:
+        """From now on tell watches from before a resource version 410 Gone, as after a compaction of the store."""
+        self._run(self._now(lambda: setattr(self._server, "compacted", version)))
+
+    @property
+    def told_gone(self) -> int:
+        """How many watches were told 410 so."""
+        return self._run(self._now(lambda: self._server.told_gone))
 
     def black_hole(self) -> None:
         """Take requests and answer none, the ones under way and the watches included."""

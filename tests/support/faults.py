@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tests.support.requestlog import Record
+
 When = Literal["before", "after"]
 
 
@@ -16,7 +18,7 @@ class WriteFault:
     """Something that happens once, at one write.
 
     Args:
-        write: its number, from 1 since the log was cleared.
+        write: its number, from 1 since the log was cleared; with `path`, among the writes to that path.
         when: ``before``: the API server never sees the write. ``after``: it committed the write, and the caller never
             learns.
         kill: called in a thread; the caller's connection is dropped when it has returned, and no other write is
@@ -26,6 +28,8 @@ class WriteFault:
     write: int
     when: When
     kill: Callable[[], object]
+    path: str = ""
+    """Whose writes are counted; empty: all."""
     fired: threading.Event = field(default_factory=threading.Event)
     """Set when it has happened: a run with fewer writes never sets it."""
 
@@ -49,10 +53,11 @@ class Faults:
     def __post_init__(self) -> None:
         self.open_for_writes.set()
 
-    def due(self, write: int | None, when: When) -> WriteFault | None:
+    def due(self, record: Record, when: When) -> WriteFault | None:
         """The fault to play at a write, taken off the list."""
         for fault in self.at_writes:
-            if fault.write == write and fault.when == when:
+            number = record.write if not fault.path else record.nth if fault.path == record.path else None
+            if fault.write == number and fault.when == when:
                 self.at_writes.remove(fault)
                 return fault
         return None

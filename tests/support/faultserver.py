@@ -16,7 +16,13 @@ from multidict import CIMultiDict
 
 from tests.support.faults import Faults, When
 from tests.support.kubeconfig import Upstream
-from tests.support.requestlog import Entry, RequestLog, is_watch
+from tests.support.requestlog import Entry, RequestLog, is_watch, since
+
+GONE: Final = (
+    '{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",'
+    '"message":"too old resource version","reason":"Expired","code":410}}\n'
+)
+"""How the API server ends a watch from a resource version that it does not keep any more."""
 
 HOP_BY_HOP: Final = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding"}
@@ -37,6 +43,9 @@ class FaultServer:
         self.faults = Faults()
         self.watches: dict[asyncio.Transport, str] = {}
         """Connections of open watches, and the paths of these."""
+        self.compacted = 0
+        """Watches from before this resource version are told 410."""
+        self.told_gone = 0
         self._reopening: asyncio.Task[None] | None = None
         self._site: web.TCPSite | None = None
 
@@ -132,6 +141,10 @@ class FaultServer:
             entry.update(status=501, fault="upgrade")
             return web.Response(status=501, text="the fault proxy passes no upgraded connections\n")
         await self._unless_black_hole(entry, request)
+        if entry.record.watch and 0 < since(query) < self.compacted:
+            self.told_gone += 1
+            entry.update(status=200, fault="gone")
+            return web.Response(text=GONE, content_type="application/json")
         if entry.record.method not in ("GET", "HEAD"):
             await self._until_open_for_writes()
             await self._play(entry, "before", request)
@@ -155,7 +168,7 @@ class FaultServer:
 
     async def _play(self, entry: Entry, when: When, request: web.Request) -> None:
         faults = self.faults
-        fault = faults.due(entry.record.write, when)
+        fault = faults.due(entry.record, when)
         if fault is None:
             return
         entry.update(fault=f"dropped {when}")

@@ -28,6 +28,8 @@ class Record:
     """When it came, seconds of the epoch."""
     write: int | None = None
     """Its number among the writes, from 1; None for what is no counted write."""
+    nth: int | None = None
+    """Its number among the writes to its path, from 1."""
     status: int | None = None
     """The API server's answer; None when it was not asked or did not answer (yet)."""
     seconds: float | None = None
@@ -44,6 +46,11 @@ class Record:
 def is_watch(method: str, query: str) -> bool:
     """Whether a request is a watch."""
     return method == "GET" and parse_qs(query).get("watch", [""])[-1] in ("1", "true", "True")
+
+
+def since(query: str) -> int:
+    """The resource version that a watch starts from; 0 when it names none."""
+    return int(parse_qs(query).get("resourceVersion", ["0"])[-1] or 0)
 
 
 @dataclass(frozen=True)
@@ -88,16 +95,18 @@ class RequestLog:
         self._counting = counting
         self._entries: list[Entry] = []
         self._writes = 0
+        self._writes_to: dict[str, int] = {}
         self._changed = threading.Condition()
 
     def begin(self, method: str, path: str, query: str, user_agent: str, now: float) -> Entry:
         """Note a request."""
         with self._changed:
-            number = None
+            number = nth = None
             if self._counting.counts(method, path, query):
                 self._writes += 1
                 number = self._writes
-            entry = Entry(Record(method, path, query, user_agent, now, number), self._changed)
+                nth = self._writes_to[path] = self._writes_to.get(path, 0) + 1
+            entry = Entry(Record(method, path, query, user_agent, now, number, nth), self._changed)
             self._entries.append(entry)
             self._changed.notify_all()
             return entry
@@ -107,6 +116,7 @@ class RequestLog:
         with self._changed:
             self._entries = []
             self._writes = 0
+            self._writes_to = {}
 
     @property
     def records(self) -> tuple[Record, ...]:

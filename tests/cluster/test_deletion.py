@@ -1,0 +1,132 @@
+"""What a deleted base leaves behind, by its deletionPolicy, and what becomes of that under a base made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.cluster.schools import School, uai_of
+from tests.cluster.stage import Stage
+from tests.support.operator_process import OperatorProcess
+from tests.support.waiting import wait_until
+
+PASSWORD = "Rentree-2026-cahier"
+
+
+def _outlasting(school: School) -> list[tuple[str, str]]:
+    """What holds data, or the key to them."""
+    name = school.name
+    claims = [("PersistentVolumeClaim", f"{name}-data"), ("PersistentVolumeClaim", f"{name}-snapshots")]
+    return [*claims, ("Secret", f"{name}-snapshot-key")]
+
+
+def _uids(school: School) -> dict[str, str]:
+    return {name: school.child(kind, name)["metadata"]["uid"] for kind, name in school.children}
+
+
+def _wait_for(school: School, children: list[tuple[str, str]]) -> None:
+    """Wait until nothing else is left of it."""
+
+    def left() -> set[tuple[str, str]]:
+        return {child for child in school.children if school.kube.get(*child, school.namespace)}
+
+    wait_until(
+        lambda: left() == set(children), 60, what=f"exactly {children} is left", last=lambda: str(sorted(left()))
+    )
+
+
+def _await_owners(owners: Callable[[], list[list[str]]], wanted: list[list[str]]) -> None:
+    wait_until(lambda: owners() == wanted, 15, what=f"owners {wanted}", last=lambda: str(owners()))
+
+
+@pytest.fixture
+def served(stage: Stage, school: School) -> Iterator[OperatorProcess]:
+    """An operator that tests may stop."""
+    with stage.operator(school.namespace) as process:
+        process.wait_leading()
+        yield process
+
+
+@pytest.mark.usefixtures("served")
+def test_retain_keeps_volumes_and_key_and_the_same_school_takes_them_up_again(school: School) -> None:
+    school.apply().wait_ready()
+    school.add_user("claire", PASSWORD)
+    kept = {name: school.child(kind, name)["metadata"]["uid"] for kind, name in _outlasting(school)}
+    key = school.secret(f"{school.name}-snapshot-key", "passphrase")
+
+    school.delete()
+    _wait_for(school, _outlasting(school))
+
+    school.apply().wait_ready()
+    assert "claire" in school.users()
+    assert {name: school.child(kind, name)["metadata"]["uid"] for kind, name in _outlasting(school)} == kept
+    assert school.secret(f"{school.name}-snapshot-key", "passphrase") == key
+
+
+@pytest.mark.usefixtures("served")
+def test_volumes_of_one_school_are_not_given_to_another_under_its_name(school: School) -> None:
+    school.apply().wait_ready()
+    mine, other = school.uai, uai_of("another school")
+    school.delete()
+    _wait_for(school, _outlasting(school))
+    kept = {name: school.child(kind, name) for kind, name in _outlasting(school)}
+
+    message = school.apply(uai=other).wait_stalled("UaiMismatch")
+    assert other in message
+    assert mine in message
+    assert f"{school.name}-data" in message
+    assert school.pod is None
+    assert {name: school.child(kind, name) for kind, name in _outlasting(school)} == kept, "nothing was touched"
+
+    # The number is fixed at creation: the right one means a base made anew.
+    school.delete()
+    school.apply(uai=mine).wait_ready()
+
+
+def test_delete_removes_everything_also_while_no_operator_runs(school: School, served: OperatorProcess) -> None:
+    school.apply(deletionPolicy="Delete").wait_ready()
+    served.kill()
+    school.delete()
+    _wait_for(school, [])
+
+
+@pytest.mark.usefixtures("served")
+def test_a_base_made_anew_at_once_waits_until_the_one_before_is_gone(school: School) -> None:
+    """Its volumes are on their way out: they are not taken up, and the new ones are empty."""
+    school.apply(deletionPolicy="Delete").wait_ready()
+    school.add_user("claire", PASSWORD)
+    before = _uids(school)
+    school.delete()
+    school.apply().wait_ready(timeout=120)
+    after = _uids(school)
+    assert not set(before.values()) & set(after.values())
+    assert "claire" not in school.users()
+
+
+@pytest.mark.usefixtures("served")
+def test_switching_the_policy_changes_the_owner_of_volumes_and_key_and_nothing_else(school: School) -> None:
+    school.apply().wait_ready()
+    base, pod, before = school.get()["metadata"]["uid"], school.pod_uid, _uids(school)
+
+    def owners() -> list[list[str]]:
+        found = [school.child(*child)["metadata"].get("ownerReferences", []) for child in _outlasting(school)]
+        return [[owner["uid"] for owner in owned] for owned in found]
+
+    specs = [school.child(*child).get("spec") for child in _outlasting(school)]
+    for policy, wanted in [("Delete", [[base]] * 3), ("Retain", [[]] * 3)] * 2:
+        school.apply(deletionPolicy=policy)
+        _await_owners(owners, wanted)
+        school.wait_settled()
+        assert [school.child(*child).get("spec") for child in _outlasting(school)] == specs
+        assert (school.pod_uid, _uids(school)) == (pod, before)
+
+
+def test_a_policy_changed_while_no_operator_ran_is_made_up(school: School, served: OperatorProcess) -> None:
+    school.apply(deletionPolicy="Delete").wait_ready()
+    served.kill()
+    school.apply(deletionPolicy="Retain")
+    served.start()
+    school.wait_settled(60)
+    school.delete()
+    _wait_for(school, _outlasting(school))
