@@ -11,8 +11,9 @@ import asyncio
 import logging
 
 from pronote_operator.api.constants import FIELD_MANAGER, LABEL_MANAGED_BY
-from pronote_operator.cluster.client import KubeClient
+from pronote_operator.cluster.client import KubeClient, Object
 from pronote_operator.cluster.kinds import ROLE_BINDINGS, SECRETS
+from pronote_operator.errors import ApiError
 
 logger = logging.getLogger(__name__)
 
@@ -42,25 +43,30 @@ class SecretRights:
         """
         if not self._role or await self._client.allowed("list", SECRETS, namespace):
             return
-        account_namespace, account = self._account
-        await self._client.apply(
-            {
-                "apiVersion": ROLE_BINDINGS.api_version,
-                "kind": ROLE_BINDINGS.kind,
-                "metadata": {
-                    "name": BINDING,
-                    "namespace": namespace,
-                    "labels": {LABEL_MANAGED_BY: FIELD_MANAGER},
-                },
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": self._role},
-                "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": account_namespace}],
-            }
-        )
+        binding = self._binding(namespace)
+        try:
+            await self._client.apply(binding)
+        except ApiError as error:
+            if error.status != 422:
+                raise
+            # It binds another role (of an operator that was installed under another name), which cannot be changed.
+            await self._client.delete(ROLE_BINDINGS, namespace, BINDING)
+            await self._client.apply(binding)
         logger.info("Rights on Secrets were bound in namespace %s.", namespace)
         async with asyncio.timeout(PROPAGATION_SECONDS):
             # Only the authorizer knows when it has heard of the binding, and it tells nobody: it is asked.
             while not await self._client.allowed("list", SECRETS, namespace):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
+
+    def _binding(self, namespace: str) -> Object:
+        account_namespace, account = self._account
+        return {
+            "apiVersion": ROLE_BINDINGS.api_version,
+            "kind": ROLE_BINDINGS.kind,
+            "metadata": {"name": BINDING, "namespace": namespace, "labels": {LABEL_MANAGED_BY: FIELD_MANAGER}},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": self._role},
+            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": account_namespace}],
+        }
 
     async def revoke(self, namespace: str) -> None:
         """Give the rights back in a namespace without a base."""
