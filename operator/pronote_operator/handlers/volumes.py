@@ -74,8 +74,8 @@ async def judge(children: Children, client: KubeClient, base: PronoteBase) -> Cl
         if facts is not None and facts.uai not in (None, base.spec.uai):
             raise Unusable(
                 "UaiMismatch",
-                f"spec.uai is {base.spec.uai}, but the kept volume {name} holds the data of {facts.uai}: give the base "
-                f"another name, or set spec.uai to {facts.uai}",
+                f"spec.uai is {base.spec.uai}, but the kept volume {name} holds the data of {facts.uai}: make the base "
+                f"anew under another name, or with spec.uai {facts.uai}",
             )
     data_decision = await _decision(client, "spec.storage.size", storage.size, storage.storage_class_name, data)
     snapshots_decision = await _decision(

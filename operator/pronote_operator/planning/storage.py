@@ -66,7 +66,8 @@ def storage_decision(
     if wanted_class is not None and wanted_class != live_class:
         message = (
             f"{field.removesuffix('size')}storageClassName is {wanted_class}, but the volume is of class "
-            f"{live_class or 'none'}: the class of an existing volume cannot change; restore {live_class or 'null'}"
+            f"{live_class or 'none'}, and the class of an existing volume cannot change; nor can the field: make the "
+            f"base anew with {live_class or 'null'}"
         )
         return StorageDecision(StorageAction.REFUSE_CLASS, live_size, kept_class, message)
     wanted, live = quantity_value(wanted_size), quantity_value(live_size)
@@ -83,7 +84,8 @@ def storage_decision(
     if not class_allows_growth:
         message = (
             f"{field} is {wanted_size}, but the volume has {live_size} and its class {live_class or '(none)'} does not "
-            f"allow growth (allowVolumeExpansion); ask for {live_size}"
+            "allow growth; set allowVolumeExpansion of the class to true if its storage can grow, or make the base "
+            f"anew with {live_size} (spec.deletionPolicy Retain keeps its volumes): the field itself cannot shrink"
         )
         return StorageDecision(StorageAction.REFUSE_GROW, live_size, kept_class, message)
     return StorageDecision(StorageAction.GROW, wanted_size, kept_class)
