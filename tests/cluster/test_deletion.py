@@ -70,6 +70,7 @@ def test_volumes_of_one_school_are_not_given_to_another_under_its_name(school: S
     mine, other = school.uai, uai_of("another school")
     school.delete()
     _wait_for(school, _outlasting(school))
+    school.wait_no_pod()
     kept = {name: school.child(kind, name) for kind, name in _outlasting(school)}
 
     message = school.apply(uai=other).wait_stalled("UaiMismatch")

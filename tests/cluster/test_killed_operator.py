@@ -2,9 +2,9 @@
 
 A proxy in front of the API server counts the operator's writes in an undisturbed run: so many to this child, so many to
 the status. For each of them there are two runs: in one the operator is killed (SIGKILL) before the API server sees the
-write, in the other after the API server committed it and before the operator learns. It is started again, and in the end
-everything must be as after an undisturbed run: the same children and status, the secrets that were committed first, and
-no pod started more often.
+write, in the other after the API server committed it and before the operator learns. It is started again, and in the
+end everything must be as after an undisturbed run: the same children and status, the secrets that were committed
+first, and no pod started more often.
 """
 
 from __future__ import annotations

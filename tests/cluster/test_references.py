@@ -11,8 +11,8 @@ from tests.cluster.schools import School
 from tests.cluster.stage import Stage, channel
 from tests.support.kube import condition_of
 
-LOOKED_AGAIN_SECONDS = 45.0
-"""A person's own Secret carries no label of ours and is not watched: it is looked for every half minute."""
+LOOKED_AGAIN_SECONDS = 80.0
+"""A person's own Secret carries no label of ours and is not watched: a base looks again every minute."""
 STRONG, OTHER_STRONG = "Tableau-noir-1887", "Encrier-violet-1887"
 
 

@@ -237,8 +237,6 @@ class BaseReconciler:
             if body is None:
                 raise ReferenceMissing(f"spec.superAdmin.secretName: Secret {own} does not exist")
             facts = superadmin_facts(body)
-            if facts.weakness is not None:
-                outcome.again(REFERENCE_SECONDS)
         if facts is not None:
             refuse_weak(outcome.superadmin, facts)
 
