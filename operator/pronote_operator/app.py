@@ -122,6 +122,7 @@ class Operator:
             clock=now,
         )
         self._sweep_due = asyncio.Event()
+        self._failed_at_first: set[Key] = set()
 
     async def run(self) -> None:
         """Work until cancelled or until a part fails: a part that fails ends the whole, which is then started anew."""
@@ -169,6 +170,8 @@ class Operator:
 
     def _done(self, key: Key, seconds: float, failed: bool) -> None:
         self._metrics.reconciled(key.kind, seconds, failed=failed)
+        if failed and not self.synced:
+            self._failed_at_first.add(key)
         self._complete_if_all_known()
 
     async def _repaired(self, key: Key, kind: str, name: str, paths: list[str]) -> None:
@@ -209,9 +212,12 @@ class Operator:
         """Once every base had a pass, turns may be given: who is in flight is known."""
         if self.synced:
             return
-        if len(self._fleet) + len(self._shared.channels) < len(self._store):
+        tried = len(self._fleet) + len(self._failed_at_first)
+        if tried + len(self._shared.channels) < len(self._store):
             return  # cheap, and mostly true until the end
-        if any(key.kind == BASES.kind and key not in self._fleet for key in self._store):
+        # A base whose pass fails must not hold up all others: it is tried again, and known once that succeeds.
+        untried = (key for key in self._store if key not in self._fleet and key not in self._failed_at_first)
+        if any(key.kind == BASES.kind for key in untried):
             return
         self._fleet.complete = self.synced = True
         logger.info("Every base had its first pass: %d bases.", len(self._fleet))

@@ -41,6 +41,7 @@ class Process:
         self._claim_signals = claim_signals
         self._operator: Operator | None = None
         self._metrics = Metrics(self._snapshot)
+        self._failed = False
 
     async def run(self) -> None:
         """Serve probes, wait for the Lease, work; start anew after a failure."""
@@ -49,7 +50,7 @@ class Process:
             port=self._settings.http_port,
             registry=self._metrics.registry,
             trouble=self._trouble,
-            unready=lambda: None,
+            unready=self._unready,
         )
         logger.info("Serving /healthz, /readyz and /metrics on port %d.", port)
         try:
@@ -61,6 +62,7 @@ class Process:
                 except* LeadershipLostError as lost:
                     logger.warning("The term as leader is over: %s", lost.exceptions[0])
                 except* Exception as failed:
+                    self._failed = True
                     logger.exception("A part of the operator failed; starting anew: %s", failed)
                 lasted = asyncio.get_running_loop().time() - started
                 failures = 0 if lasted > STEADY_SECONDS else failures + 1
@@ -116,6 +118,15 @@ class Process:
         if deaf:
             return "no sign of life from: " + ", ".join(f"{name} for {age:.0f} s" for name, age in sorted(deaf.items()))
         return None
+
+    def _unready(self) -> str | None:
+        """Ready is one that waits for the Lease, and one that leads once every base had a pass."""
+        operator = self._operator
+        if operator is not None and operator.synced:
+            self._failed = False
+        elif operator is not None:
+            return "the first pass over all bases is not over"
+        return "a part of the operator failed; see its log" if self._failed else None
 
     def _snapshot(self) -> Snapshot:
         return self._operator.snapshot() if self._operator is not None else _IDLE
