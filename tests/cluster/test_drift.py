@@ -117,6 +117,19 @@ def _set_data(key: str, value: str | None) -> dict[str, Any]:
     return {"data": {key: value}}
 
 
+NARROWED = [
+    {"ports": [{"port": 49300, "protocol": "TCP"}]},
+    {
+        "ports": [{"port": 8080, "protocol": "TCP"}],
+        "from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "other"}}}],
+    },
+    {
+        "ports": [{"port": 8443, "protocol": "TCP"}],
+        "from": [
+            {"namespaceSelector": {}, "podSelector": {"matchLabels": {"app.kubernetes.io/name": "pronote-operator"}}}
+        ],
+    },
+]
 EDITS: dict[str, tuple[Child, dict[str, Any]]] = {
     "the year of the data is taken off": (
         CHILDREN[0],
@@ -138,6 +151,8 @@ EDITS: dict[str, tuple[Child, dict[str, Any]]] = {
         {"spec": {"ports": [{"name": "client", "port": 49301, "protocol": "TCP", "targetPort": "client"}]}},
     ),
     "the agent's selector is widened": (CHILDREN[9], {"spec": {"selector": {"pronote.hosting/base": "other"}}}),
+    "the selector for Clients gets one label more": (CHILDREN[8], {"spec": {"selector": {"app": "other"}}}),
+    "metrics are hidden from the cluster": (CHILDREN[10], {"spec": {"ingress": NARROWED}}),
     "a way out is opened": (CHILDREN[10], {"spec": {"egress": [{}]}}),
     "a second server is asked for": (CHILDREN[11], {"spec": {"replicas": 2}}),
 }

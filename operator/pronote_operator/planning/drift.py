@@ -2,7 +2,8 @@
 
 Everything that the manifest sets must be there and be equal; what others added is theirs: fields that we do not set,
 labels and annotations, items of lists that the API merges by key. Lists that the API replaces as a whole (the rules of
-a NetworkPolicy, a command, access modes) must be equal to the last item, or a rule added by hand would stay for ever.
+a NetworkPolicy, a command, access modes) must be equal to the last item, or a rule added by hand would stay for ever;
+so must selectors.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ _KEYED_LISTS: dict[str, tuple[str, ...]] = {
 }
 """Lists that server-side apply merges, and their keys (the API's list-map-keys). `ports` is seen by its items."""
 
+_ATOMIC_MAPS = frozenset({"selector", "podSelector", "namespaceSelector"})
+"""Maps that the API replaces as a whole: one label more selects other pods, or none."""
 _QUANTITY_MAPS = frozenset({"requests", "limits"})
 _ABSENT: Any = object()
 
@@ -80,6 +83,8 @@ def _same(wanted: Any, live: Any, key: str) -> bool:
     """Whether `live` is what `wanted` says: the test that runs at every pass, without making paths."""
     if wanted == live:
         return True
+    if key in _ATOMIC_MAPS:
+        return False
     if isinstance(wanted, dict):
         if not isinstance(live, Mapping):
             return False
@@ -99,6 +104,9 @@ def _same(wanted: Any, live: Any, key: str) -> bool:
 def _compare(wanted: Any, live: Any, key: str, path: str, paths: list[str]) -> None:
     """Append the paths below `path` at which `live` lacks or contradicts `wanted`; `key` is the field's own name."""
     if _same(wanted, live, key):
+        return
+    if key in _ATOMIC_MAPS:
+        paths.append(path)
         return
     if isinstance(wanted, dict) and isinstance(live, Mapping):
         if key in _QUANTITY_MAPS:

@@ -135,6 +135,14 @@ def test_a_port_added_to_a_rule_is_drift() -> None:
     assert differs(POLICY, live) == ["spec.ingress[0].ports"]
 
 
+@pytest.mark.parametrize("name", ["selector", "podSelector", "namespaceSelector"])
+def test_a_label_added_to_a_selector_is_drift(name: str) -> None:
+    wanted = {"spec": {name: {"a": "1"}, "peers": [{name: {}}]}}
+    assert differs(wanted, {"spec": {name: {"a": "1", "b": "2"}, "peers": [{name: {}}]}}) == [f"spec.{name}"]
+    narrowed = {"spec": {name: {"a": "1"}, "peers": [{name: {"matchLabels": {"b": "2"}}}]}}
+    assert differs(wanted, narrowed) == [f"spec.peers[0].{name}"]
+
+
 def test_an_empty_list_that_the_api_dropped_is_no_drift() -> None:
     live = live_of(POLICY)
     del live["spec"]["egress"]
