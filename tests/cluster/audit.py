@@ -21,6 +21,8 @@ class Access:
     namespace: str
     name: str
     code: int
+    denied: bool
+    """Whether the authorizer said no: a 403 for want of a right, and not, say, in a namespace that is going."""
     time: str
 
 
@@ -65,5 +67,6 @@ def _access(line: bytes) -> Access | None:
         namespace=what.get("namespace", ""),
         name=what.get("name", ""),
         code=event.get("responseStatus", {}).get("code", 0),
+        denied=event.get("annotations", {}).get("authorization.k8s.io/decision") == "forbid",
         time=event["requestReceivedTimestamp"],
     )
