@@ -40,6 +40,7 @@ from pronote_operator.handlers.report import Reporter
 from pronote_operator.handlers.shared import Shared
 from pronote_operator.handlers.store import ObjectStore
 from pronote_operator.handlers.streams import framework_settings, registry
+from pronote_operator.memory import give_back_memory
 from pronote_operator.metrics import Metrics, Snapshot
 from pronote_operator.settings import Settings
 
@@ -221,6 +222,7 @@ class Operator:
             return
         self._fleet.complete = self.synced = True
         logger.info("Every base had its first pass: %d bases.", len(self._fleet))
+        give_back_memory()
         for key in self._store:
             if key.kind == CHANNELS.kind or self._fleet.awaits_turn(key):
                 self.queue.mark(key)

@@ -69,7 +69,7 @@ class KubeClient:
             raise
 
     async def pages(
-        self, kind: Kind, namespace: str | None, *, selector: str = "", metadata_only: bool = False, limit: int = 500
+        self, kind: Kind, namespace: str | None, *, selector: str = "", metadata_only: bool = False, limit: int = 200
     ) -> AsyncIterator[Object]:
         """The pages of a list, each as the API server's List object."""
         token = ""

@@ -23,6 +23,8 @@ from pronote_operator.errors import ApiError
 logger = logging.getLogger(__name__)
 
 WATCH_SECONDS = 300
+_LISTING = asyncio.Semaphore(1)
+"""Lists are taken one after the other: together, those of a large fleet would be in memory at once."""
 QUIET_SECONDS = 75
 """The server sends a bookmark each minute; after this long without a byte the stream is opened again."""
 
@@ -82,6 +84,10 @@ class Reflector:
             self._pulse.closed(self._name)
 
     async def _list(self) -> str:
+        async with _LISTING:
+            return await self._list_alone()
+
+    async def _list_alone(self) -> str:
         self._pulse.opened(self._name)
         listed: set[tuple[str, str]] = set()
         since = "0"

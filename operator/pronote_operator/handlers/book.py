@@ -49,6 +49,14 @@ class Child:
     def hold(self, body: dict[str, Any]) -> None:
         """Keep a body until it is judged."""
         self.version = int(body["metadata"]["resourceVersion"])
+        metadata = body["metadata"]
+        if "managedFields" in metadata:
+            # Who wrote it counts; which fields each owns does not, and is most of the body.
+            managers = [
+                {"manager": entry.get("manager"), "operation": entry.get("operation")}
+                for entry in metadata["managedFields"] or ()
+            ]
+            body = {**body, "metadata": {**metadata, "managedFields": managers}}
         self.body = zlib.compress(json.dumps(body, separators=(",", ":")).encode(), 1)
 
 

@@ -14,7 +14,7 @@ from pronote_operator.handlers.report import Reporter
 from pronote_operator.handlers.store import ObjectStore
 from pronote_operator.planning.channel_status import Progress, channel_status
 
-SETTLE_SECONDS = 2.0
+SETTLE_SECONDS = 5.0
 """Changes of many bases at once are counted once."""
 
 

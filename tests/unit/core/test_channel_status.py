@@ -12,8 +12,8 @@ from pronote_operator.planning.channel_status import Progress, channel_status
 NOW = dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)
 
 
-def channel(*, paused: bool = False, **release: str) -> VersionChannel:
-    releases = [{"version": "2026.2.5", "image": "localhost/pronote-server:2026.2.5", **release}]
+def channel(*, paused: bool = False, comes: str | None = None) -> VersionChannel:
+    releases = [{"version": "2026.2.5", "image": "localhost/pronote-server:2026.2.5", "from": comes}]
     return VersionChannel.model_validate(
         {"metadata": {"name": "stable", "generation": 3}, "spec": {"releases": releases, "paused": paused}}
     )
@@ -37,7 +37,7 @@ def test_how_far_the_bases_are(progress: Progress, paused: bool, phase: str) -> 
 
 def test_a_release_still_to_come_is_scheduled_and_looked_at_when_it_comes() -> None:
     status, again = channel_status(
-        channel(**{"from": "2026-11-25T20:00:00"}), Progress(updated=0, pending=0, updating=(), total=1), NOW
+        channel(comes="2026-11-25T20:00:00"), Progress(updated=0, pending=0, updating=(), total=1), NOW
     )
     assert status["phase"] == "Scheduled"
     assert "target" not in status

@@ -1,0 +1,208 @@
+"""A pass over a base against an API server kept in memory: what is sent, and when nothing is."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from pronote_operator.builders.context import BuilderOptions
+from pronote_operator.cluster.client import Applied
+from pronote_operator.cluster.kinds import BY_KIND, CHILD_KINDS, SECRETS, Kind
+from pronote_operator.errors import ApiError
+from pronote_operator.handlers.base import BaseReconciler
+from pronote_operator.handlers.book import ChildBook
+from pronote_operator.handlers.fleet import Fleet
+from pronote_operator.handlers.keys import Key, base_key
+from pronote_operator.handlers.report import Reporter
+from pronote_operator.handlers.shared import Shared
+from pronote_operator.handlers.store import ObjectStore
+
+KEY = base_key("schools", "jean-moulin")
+Object = dict[str, Any]
+
+
+class MemoryApi:
+    """Stores what is applied; every request is noted as (verb, kind or name)."""
+
+    def __init__(self, base: Object) -> None:
+        self.base = base
+        self.objects: dict[tuple[str, str], Object] = {}
+        self.sent: list[tuple[str, str]] = []
+        self.fail_on: set[tuple[str, str]] = set()
+        self._version = 100
+
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
+        self.sent.append(("get", f"{kind.kind} {name}"))
+        return copy.deepcopy(self.objects.get((kind.kind, name)))
+
+    async def apply(self, manifest: Object) -> Applied:
+        identity = (manifest["kind"], manifest["metadata"]["name"])
+        self.sent.append(("apply", " ".join(identity)))
+        if identity in self.fail_on:
+            raise ApiError(500, "InternalError", "etcd is away")
+        created = identity not in self.objects
+        managers = [{"manager": "pronote-operator", "operation": "Apply", "fieldsV1": {}}]
+        applied = {**manifest, "metadata": {**manifest["metadata"], "managedFields": managers}}
+        return Applied(object=self.store(applied), created=created)
+
+    async def apply_status(self, kind: Kind, manifest: Object) -> Object:
+        self.sent.append(("status", manifest["metadata"]["name"]))
+        self._version += 1
+        self.base = {**self.base, "status": manifest["status"]}
+        self.base["metadata"] = {**self.base["metadata"], "resourceVersion": str(self._version)}
+        return copy.deepcopy(self.base)
+
+    def store(self, body: Object) -> Object:
+        self._version += 1
+        kept = copy.deepcopy(body)
+        kept["metadata"] |= {"resourceVersion": str(self._version), "generation": 1}
+        if kept["kind"] == "StatefulSet":
+            revisions = {"currentRevision": "r1", "updateRevision": "r1"}
+            counts = {"replicas": 1, "readyReplicas": 1, "updatedReplicas": 1}
+            kept["status"] = {"observedGeneration": 1, **revisions, **counts}
+        self.objects[kept["kind"], kept["metadata"]["name"]] = kept
+        return copy.deepcopy(kept)
+
+    def writes(self) -> list[str]:
+        return [what for verb, what in self.sent if verb != "get"]
+
+
+class Bench:
+    """One base and its reconciler."""
+
+    def __init__(self) -> None:
+        metadata = {
+            "name": KEY.name,
+            "namespace": KEY.namespace,
+            "uid": "u1",
+            "generation": 1,
+            "resourceVersion": "1",
+            "creationTimestamp": "2026-11-24T00:00:00Z",
+        }
+        spec = {"uai": "0750654D", "displayName": "Collège Jean Moulin", "source": {"empty": {}}}
+        self.body: Object = {"metadata": metadata, "spec": spec, "status": {"observedGeneration": -1}}
+        self.api = MemoryApi(self.body)
+        self.store = ObjectStore()
+        self.store.put(KEY, self.body)
+        self.book = ChildBook(lambda _: None)
+        for kind in CHILD_KINDS:
+            self.book.listed(kind, None)
+        self.book.listed(SECRETS, KEY.namespace)
+        shared = Shared()
+        shared.put_channel(
+            {
+                "metadata": {"name": "stable", "annotations": {"pronote.hosting/is-default": "true"}},
+                "spec": {
+                    "releases": [{"version": "2026.2.5", "image": "localhost/pronote-server:2026.2.5"}],
+                    "calendars": {"metropole": {"yearEndArchive": "07-01", "newBase": "08-15", "switchover": "08-26"}},
+                },
+            }
+        )
+        self.repaired: list[tuple[str, list[str]]] = []
+        self.reconcile = BaseReconciler(
+            client=self.api,  # type: ignore[arg-type]
+            store=self.store,
+            shared=shared,
+            book=self.book,
+            fleet=Fleet(on_change=lambda _: None, on_turn=lambda _: None),
+            reporter=Reporter(self.api, self.store, Silence()),  # type: ignore[arg-type]
+            options=BuilderOptions(operator_image="localhost/pronote-operator:dev"),
+            prepare_namespace=nothing,
+            on_repair=self.note_repair,
+            clock=lambda: dt.datetime(2026, 11, 24, 8, tzinfo=dt.UTC),
+        )
+
+    async def note_repair(self, key: Key, kind: str, name: str, paths: list[str]) -> None:
+        self.repaired.append((kind, paths))
+
+    def change(self, kind: str, name: str, **data: Any) -> None:
+        """Somebody else changes a child, and the watch tells."""
+        body = self.api.store({**self.api.objects[kind, name], **data})
+        self.book.seen(BY_KIND[kind], body)
+
+
+class Silence:
+    async def post(self, *_: object, **__: object) -> None:
+        pass
+
+
+async def nothing(_: str) -> None:
+    pass
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+async def test_the_first_pass_applies_twelve_children_and_one_status(bench: Bench) -> None:
+    await bench.reconcile(KEY)
+    assert len(bench.api.writes()) == 13
+    assert bench.api.writes()[-2:] == ["StatefulSet jean-moulin", "jean-moulin"], "the pod last, then the report"
+    conditions = {c["type"]: c["status"] for c in bench.api.base["status"]["conditions"]}
+    assert conditions == {"Ready": "True", "InService": "True", "UpToDate": "True"}
+
+
+async def test_a_pass_with_nothing_to_do_sends_no_request(bench: Bench) -> None:
+    await bench.reconcile(KEY)
+    bench.api.sent.clear()
+    for _ in range(3):
+        await bench.reconcile(KEY)
+    assert bench.api.sent == []
+
+
+async def test_a_restarted_operator_that_lists_everything_writes_nothing(bench: Bench) -> None:
+    await bench.reconcile(KEY)
+    bench.api.sent.clear()
+    bench.book.forget(KEY)
+    for (kind, _), body in bench.api.objects.items():
+        bench.book.seen(BY_KIND[kind], body)
+    await bench.reconcile(KEY)
+    assert bench.api.sent == []
+
+
+async def test_a_changed_child_is_changed_back_and_told_of(bench: Bench) -> None:
+    await bench.reconcile(KEY)
+    bench.api.sent.clear()
+    bench.change("ConfigMap", "jean-moulin-settings", data={"settings.json": "{}"})
+    await bench.reconcile(KEY)
+    assert bench.api.sent == [("apply", "ConfigMap jean-moulin-settings")]
+    assert bench.repaired == [("ConfigMap", ["data.settings.json"])]
+
+
+async def test_a_drift_is_not_lost_when_its_repair_fails(bench: Bench) -> None:
+    await bench.reconcile(KEY)
+    bench.change("ConfigMap", "jean-moulin-settings", data={"settings.json": "{}"})
+    bench.api.fail_on.add(("ConfigMap", "jean-moulin-settings"))
+    with pytest.raises(ApiError):
+        await bench.reconcile(KEY)
+    bench.api.fail_on.clear()
+    await bench.reconcile(KEY)
+    assert bench.api.objects["ConfigMap", "jean-moulin-settings"]["data"]["settings.json"] != "{}"
+
+
+async def test_a_deleted_child_is_made_again_and_no_other_is_touched(bench: Bench) -> None:
+    await bench.reconcile(KEY)
+    bench.api.sent.clear()
+    del bench.api.objects["Service", "jean-moulin-client"]
+    bench.book.gone(BY_KIND["Service"], KEY.namespace, "jean-moulin-client")
+    await bench.reconcile(KEY)
+    assert bench.api.writes() == ["Service jean-moulin-client"]
+
+
+async def test_an_object_of_somebody_else_is_left_alone_and_said_so(bench: Bench) -> None:
+    foreign = {
+        "kind": "ConfigMap",
+        "metadata": {"name": "jean-moulin-settings", "namespace": KEY.namespace},
+        "data": {"mine": "yes"},
+    }
+    bench.api.store(foreign)
+    await bench.reconcile(KEY)
+    assert "ConfigMap jean-moulin-settings" not in bench.api.writes()
+    stalled = next(c for c in bench.api.base["status"]["conditions"] if c["type"] == "Stalled")
+    assert stalled["reason"] == "ForeignObject"
+    assert "jean-moulin-settings" in stalled["message"]
+    assert bench.api.objects["ConfigMap", "jean-moulin-settings"]["data"] == {"mine": "yes"}
