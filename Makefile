@@ -68,9 +68,10 @@ lint: venv ## Style, types and layers
 	@$(VENV)/bin/lint-imports
 
 .PHONY: generate
-generate: venv ## Write what is generated: CRDs, their reference, the rendered chart
+generate: venv ## Write what is generated: CRDs, references, the rendered chart
 	@$(LOCAL) build
 	@$(PYTHON) -m pronote_operator.api.crd --write crds --docs docs/reference/api.md
+	@$(PYTHON) -m pronote_operator.settings_reference docs/reference/settings.md
 	@$(PYTHON) charts/render.py --write
 
 .PHONY: venv
