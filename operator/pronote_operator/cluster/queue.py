@@ -22,6 +22,8 @@ K = TypeVar("K", bound=Hashable)
 
 FIRST_RETRY_SECONDS = 0.5
 LAST_RETRY_SECONDS = 120.0
+STALE_ENTRIES = 1000
+"""How many entries of keys that were worked on before their time may lie in the heap beside the due ones."""
 
 
 class KeyedQueue(Generic[K]):
@@ -74,6 +76,10 @@ class KeyedQueue(Generic[K]):
         self._due[key] = when
         self._serial += 1
         heapq.heappush(self._heap, (when, self._serial, key))
+        if len(self._heap) > 2 * len(self._due) + STALE_ENTRIES:
+            # Each pass leaves an entry, and some are due in a year (certificates): they would pile up until then.
+            self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
+            heapq.heapify(self._heap)
         self._rescheduled.set()
 
     def forget(self, key: K) -> None:

@@ -6,6 +6,7 @@ Watches and writes have a session each, so that a burst of writes never makes a 
 from __future__ import annotations
 
 import os
+from asyncio import sslproto
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ from kubernetes.aio import config as kube_config
 from pronote_operator.cluster.pulse import Pulse
 
 USER_AGENT = "pronote-operator"
+
+sslproto.SSLProtocol.max_size = 32 * 1024
+"""asyncio zeroes a buffer of 256 KiB for each TLS connection, 15 MB for sixty; a TLS record has 16 KiB at most."""
+
 Meter = Callable[[str, int], None]
 """Called with (verb, status code) for every answered request; the code is 0 when no answer came."""
 

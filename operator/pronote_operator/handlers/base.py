@@ -258,7 +258,7 @@ class BaseReconciler:
         if pod is None:
             return
         outcome.stalled = refused_plan(pod)
-        outcome.pod = trouble(pod)
+        outcome.pod = trouble(pod, outcome.now)
 
     async def _report(self, outcome: Pass) -> None:
         candidate = self._candidate(outcome)

@@ -37,6 +37,7 @@ def framework_settings(settings: Settings) -> kopf.OperatorSettings:
     """Kopf's settings, as measured for ten thousand objects (docs/explanation/architecture.md)."""
     chosen = kopf.OperatorSettings()
     chosen.posting.enabled = False
+    chosen.persistence.diffbase_storage = _NoDiffBase()
     chosen.scanning.disabled = True
     chosen.peering.standalone = True
     chosen.queueing.worker_limit = 100
@@ -49,6 +50,19 @@ def framework_settings(settings: Settings) -> kopf.OperatorSettings:
     chosen.networking.request_timeout = 60
     chosen.networking.connect_timeout = 10
     return chosen
+
+
+class _NoDiffBase(kopf.DiffBaseStorage):
+    """No last-handled state: Kopf would copy each object deeply to compare it with one, for handlers we do not have."""
+
+    def build(self, *, body: kopf.Body, extra_fields: object = None) -> kopf.BodyEssence:
+        return {}  # type: ignore[typeddict-item,unused-ignore]
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        return None
 
 
 def _handler(observe: Observer) -> Callable[..., Awaitable[None]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,6 +11,10 @@ from pronote_operator.planning.base_status import Verdict
 
 EXIT_REFUSED = 65
 """Exit code of `prepare` when the data plan cannot be carried out (sysexits EX_DATAERR)."""
+
+SCHEDULING = dt.timedelta(seconds=60)
+"""How long a pod may wait for a node without a word: volumes are bound meanwhile, and a cluster that gets a thousand
+schools at once takes its time."""
 
 _ORDINARY = frozenset({"PodInitializing", "ContainerCreating"})
 
@@ -31,13 +36,15 @@ def refused_plan(pod: Mapping[str, Any]) -> Verdict | None:
     return None
 
 
-def trouble(pod: Mapping[str, Any] | None) -> str | None:
-    """What keeps the pod from getting ready; None when it is just starting."""
+def trouble(pod: Mapping[str, Any] | None, now: dt.datetime) -> str | None:
+    """What keeps the pod from getting ready; None when it is just starting. `now` is aware."""
     if pod is None:
         return None
     status = pod.get("status") or {}
     for condition in status.get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            if now - _time(condition.get("lastTransitionTime")) < SCHEDULING:
+                return None
             return f"The pod cannot be scheduled: {condition.get('message', condition.get('reason', ''))}"
     return next(_container_troubles(status), None)
 
@@ -52,3 +59,7 @@ def _container_troubles(status: Mapping[str, Any]) -> Iterator[str]:
         ended = (container.get("lastState") or {}).get("terminated") or {}
         detail = f"exit code {ended['exitCode']}" if "exitCode" in ended else waiting.get("message", "")
         yield f"Container {container.get('name')}: {reason}" + (f" ({detail})" if detail else "")
+
+
+def _time(text: str | None) -> dt.datetime:
+    return dt.datetime.fromisoformat(text) if text else dt.datetime.min.replace(tzinfo=dt.UTC)

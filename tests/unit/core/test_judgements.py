@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import Any, ClassVar
 
@@ -13,6 +14,8 @@ from pronote_operator.planning.facts import Ownership, ownership, statefulset_fa
 from pronote_operator.planning.references import Named, referred
 
 OURS = {"apiVersion": "pronote.hosting/v1alpha1", "kind": "PronoteBase", "name": "a", "uid": "u1"}
+NOW = dt.datetime(2026, 11, 24, 8, tzinfo=dt.UTC)
+LONG_AGO = "2026-11-24T07:00:00Z"
 WRITTEN = [{"manager": "pronote-operator", "operation": "Apply"}]
 
 
@@ -89,7 +92,14 @@ def test_other_failures_of_prepare_are_no_refusal() -> None:
 @pytest.mark.parametrize(
     ("status", "fragment"),
     [
-        ({"conditions": [{"type": "PodScheduled", "status": "False", "message": "no room"}]}, "no room"),
+        (
+            {
+                "conditions": [
+                    {"type": "PodScheduled", "status": "False", "message": "no room", "lastTransitionTime": LONG_AGO}
+                ]
+            },
+            "no room",
+        ),
         (
             {"containerStatuses": [{"name": "server", "state": {"waiting": {"reason": "ErrImagePull"}}}]},
             "Container server: ErrImagePull",
@@ -109,13 +119,23 @@ def test_other_failures_of_prepare_are_no_refusal() -> None:
     ],
 )
 def test_what_keeps_a_pod_from_starting_is_named(status: dict[str, Any], fragment: str) -> None:
-    assert fragment in (trouble(pod(**status)) or "")
+    assert fragment in (trouble(pod(**status), NOW) or "")
+
+
+def test_a_pod_may_wait_for_its_volumes_a_minute_before_it_is_in_trouble() -> None:
+    waits = {
+        "type": "PodScheduled",
+        "status": "False",
+        "message": "unbound",
+        "lastTransitionTime": "2026-11-24T07:59:30Z",
+    }
+    assert trouble(pod(conditions=[waits]), NOW) is None
 
 
 def test_a_pod_that_is_just_starting_is_in_no_trouble() -> None:
     starting = [{"name": "server", "state": {"waiting": {"reason": "PodInitializing"}}}]
-    assert trouble(pod(containerStatuses=starting)) is None
-    assert trouble(None) is None
+    assert trouble(pod(containerStatuses=starting), NOW) is None
+    assert trouble(None, NOW) is None
 
 
 class TestReferences:
