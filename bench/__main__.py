@@ -12,6 +12,7 @@ from rich.console import Console
 from bench import report
 from bench.errors import BenchError
 from bench.machine import description, load
+from bench.plane import alone
 from bench.run import LETTERS, run
 from local_cluster import LocalClusterError
 from local_cluster.progress import Progress, elapsed
@@ -56,7 +57,8 @@ def main(
     progress = Progress()
     start_load = load()
     try:
-        outcome = run(bases, letters, LOGS, progress)
+        with alone():
+            outcome = run(bases, letters, LOGS, progress)
     except (BenchError, LocalClusterError) as error:
         progress.say(f"{error}\nThe operator's logs are in {LOGS}.")
         sys.exit(1)

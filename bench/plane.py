@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bench import schools
+from bench.errors import BenchError
 from bench.hand import Hand, each
 from local_cluster import Cluster
+from local_cluster.paths import default_state
 from local_cluster.progress import Progress
 
 INSTANCE = "bench"
+LOCK = "bench-measuring.lock"
 NODES = 3
 CRDS = Path(__file__).resolve().parent.parent / "crds"
 OPERATOR_NAMESPACE = "pronote-system"
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Be the only measurement on this machine: another one's control plane must not be taken down.
+
+    Raises:
+        BenchError: another one runs.
+    """
+    path = default_state() / LOCK
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BenchError("Another measurement runs on this machine. Wait until it has ended.") from None
+        yield
 
 
 @contextmanager
