@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -39,6 +40,11 @@ def wanted(text: str) -> frozenset[str]:
     return letters or frozenset(LETTERS)
 
 
+def _end(number: int, _: object) -> None:
+    # As an error would: on its way out everything that was started is ended.
+    sys.exit(128 + number)
+
+
 @cli.command()
 def main(
     bases: Annotated[int, typer.Option(min=20, max=20000, help="How many bases.")] = 1000,
@@ -51,6 +57,7 @@ def main(
     a pass with nothing to do; (e) a restart; (f) reaction to a child's change.
     """
     letters = wanted(only)
+    signal.signal(signal.SIGTERM, _end)
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import time
 from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Self
 
 from bench.counters import Reading, read
 from bench.errors import BenchError
 from bench.hand import Hand
-from pronote_operator.cluster.kinds import CHILD_KINDS, SECRETS
+from pronote_operator.cluster.client import KubeClient
+from pronote_operator.cluster.kinds import CHANNELS, CHILD_KINDS, SECRETS
 from tests.support.operator_process import OperatorProcess
 
 KINDS = (*CHILD_KINDS, SECRETS)
@@ -93,6 +97,34 @@ async def settle(
         said=lambda: f"Bases: {last.bases}; in work: {last.busy}. The operator's log ends:\n{operator.tail()}",
     )
     return last
+
+
+class ChannelWrites:
+    """Counts changes of VersionChannels while it is entered: their status is written for the fleet, not for a base."""
+
+    def __init__(self, client: KubeClient) -> None:
+        self._client = client
+        self.count = 0
+
+    async def __aenter__(self) -> Self:
+        since = ""
+        async for page in self._client.pages(CHANNELS, None):
+            since = page["metadata"]["resourceVersion"]
+        self._stream = asyncio.create_task(self._follow(since))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._stream
+
+    async def _follow(self, since: str) -> None:
+        while True:
+            async for event in self._client.watch(CHANNELS, None, selector="", since=since, seconds=600):
+                since = event["object"]["metadata"]["resourceVersion"]
+                self.count += event["type"] == "MODIFIED"
 
 
 async def wait_leading(operator: OperatorProcess, *, within: float = 60) -> None:
