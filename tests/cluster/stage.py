@@ -41,8 +41,14 @@ def server_image(version: str = VERSION) -> str:
     return f"localhost/pronote-server:{version}"
 
 
+def release(version: str, number: int, image: str | None = None) -> dict[str, str]:
+    """The release at a place of a channel's list: the first has always been there, the others came one by one."""
+    made = {"version": version, "image": image or server_image(version)}
+    return made if number == 0 else {**made, "from": f"2020-01-{number:02}T00:00:00"}
+
+
 def channel(name: str, *versions: str, default: bool = False, **spec: Any) -> dict[str, Any]:
-    """A VersionChannel whose releases are all due; the last one is the target."""
+    """A VersionChannel whose releases are all due, each in its time; the last one is the target."""
     metadata: dict[str, Any] = {"name": name}
     if default:
         metadata["annotations"] = {"pronote.hosting/is-default": "true"}
@@ -51,7 +57,7 @@ def channel(name: str, *versions: str, default: bool = False, **spec: Any) -> di
         "kind": "VersionChannel",
         "metadata": metadata,
         "spec": {
-            "releases": [{"version": version, "image": server_image(version)} for version in versions or (VERSION,)],
+            "releases": [release(version, number) for number, version in enumerate(versions or (VERSION,))],
             "calendars": {"metropole": {"yearEndArchive": "07-01", "newBase": "08-15", "switchover": "08-26"}},
             **spec,
         },

@@ -107,7 +107,11 @@ def test_upgrades_applies_and_replaces_in_turns_never_conflict_and_the_spec_is_n
     kube: Kube = stage.kube
 
     def helm(teachers: int) -> None:
-        stage.helm("upgrade", "--install", name, str(CHART), "--namespace", space, "--wait", *values(teachers=teachers))
+        # Whoever applied by force or replaced has taken the field, which Helm may take back; never from the operator.
+        stage.helm(
+            *("upgrade", "--install", name, str(CHART), "--namespace", space, "--wait", "--force-conflicts"),
+            *values(teachers=teachers),
+        )
 
     def file(teachers: int) -> str:
         found = helm_school.get()
@@ -138,17 +142,6 @@ def test_upgrades_applies_and_replaces_in_turns_never_conflict_and_the_spec_is_n
         for entry in own_managers(found):
             assert entry["subresource"] == "status", entry
             assert set(entry["fieldsV1"]) == {"f:status"}, entry
-        # The next upgrade is Helm's again: whoever applied with force took the field, which Helm may take back.
-        stage.helm(
-            "upgrade",
-            name,
-            str(CHART),
-            "--namespace",
-            space,
-            "--wait",
-            "--force-conflicts",
-            *values(teachers=teachers),
-        )
     assert helm_school.pod_uid == pod, "nothing was restarted"
     assert helm_school.password == password, "nothing was made anew"
     settings = helm_school.child("ConfigMap", f"{name}-settings")["data"]["settings.json"]

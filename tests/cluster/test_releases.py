@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.schools import School
-from tests.cluster.stage import NEXT_VERSION, VERSION, Stage, channel
+from tests.cluster.stage import NEXT_VERSION, VERSION, Stage, channel, release
 from tests.support.kube import condition_of
 from tests.support.operator_process import OperatorProcess
 
@@ -86,7 +86,7 @@ def test_a_changed_release_rolls_the_bases_one_at_a_time(stage: Stage, track: st
 
 def test_a_release_that_does_not_start_stops_at_the_first_base(stage: Stage, track: str, three: list[School]) -> None:
     bad = channel(track, VERSION)
-    bad["spec"]["releases"].append({"version": "2026.2.7", "image": "localhost/there-is-no-such-image:1"})
+    bad["spec"]["releases"].append(release("2026.2.7", 1, "localhost/there-is-no-such-image:1"))
     stage.kube.apply(bad)
 
     def one_fell(found: list[dict[str, Any]]) -> bool:
