@@ -56,7 +56,8 @@ def _access(line: bytes) -> Access | None:
     except ValueError:
         return None  # the last line is being written
     what = event.get("objectRef")
-    if not what or event.get("stage") == "ResponseStarted":
+    # A watch is answered when it starts; it ends minutes later, maybe after whoever asks here is gone.
+    if not what or (event.get("stage") == "ResponseStarted" and event.get("verb") != "watch"):
         return None
     resource = what.get("resource", "") + (f"/{what['subresource']}" if what.get("subresource") else "")
     return Access(
