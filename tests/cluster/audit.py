@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,19 +36,34 @@ class AuditLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._start = path.stat().st_size if path.exists() else 0
+        self._start = dt.datetime.now(dt.UTC)
 
     def accesses(self, *, user: str = "", namespace: str = "") -> Iterator[Access]:
         """Requests of a user, or in a namespace, or all."""
-        with self._path.open("rb") as log:
-            log.seek(self._start)
-            for line in log:
-                # Most lines are others': parsed are only those that name what is looked for.
-                if (user and user.encode() not in line) or (namespace and namespace.encode() not in line):
-                    continue
-                found = _access(line)
-                if found and user in ("", found.user) and namespace in ("", found.namespace):
-                    yield found
+        since = self._start.isoformat()
+        for file in self._files():
+            with file.open("rb") as log:
+                for line in log:
+                    # Most lines are others': parsed are only those that name what is looked for.
+                    if (user and user.encode() not in line) or (namespace and namespace.encode() not in line):
+                        continue
+                    found = _access(line)
+                    if (
+                        found
+                        and found.time >= since
+                        and user in ("", found.user)
+                        and namespace in ("", found.namespace)
+                    ):
+                        yield found
+
+    def _files(self) -> list[Path]:
+        """The log and those that it was rotated into meanwhile, oldest first."""
+        written = {
+            file: file.stat().st_mtime for file in self._path.parent.glob(f"{self._path.stem}*{self._path.suffix}")
+        }
+        return sorted(
+            (file for file, when in written.items() if when >= self._start.timestamp()), key=written.__getitem__
+        )
 
 
 def _access(line: bytes) -> Access | None:
