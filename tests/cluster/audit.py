@@ -39,7 +39,7 @@ class AuditLog:
         self._start = dt.datetime.now(dt.UTC)
 
     def accesses(self, *, user: str = "", namespace: str = "") -> Iterator[Access]:
-        """Requests of a user, or in a namespace, or all."""
+        """Requests of users whose name begins so, or in a namespace, or all."""
         since = self._start.isoformat()
         for file in self._files():
             with file.open("rb") as log:
@@ -51,7 +51,7 @@ class AuditLog:
                     if (
                         found
                         and found.time >= since
-                        and user in ("", found.user)
+                        and found.user.startswith(user)
                         and namespace in ("", found.namespace)
                     ):
                         yield found
