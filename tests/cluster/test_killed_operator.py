@@ -33,7 +33,7 @@ from tests.support.waiting import wait_until
 SIDE_BY_SIDE = 3 * (os.cpu_count() or 2)
 """Runs at the same time: each mostly waits for its pod."""
 QUIET_SECONDS = 3.5
-"""Without a write for so long an operator has done its work: what it defers longest is a channel's status, by two."""
+"""Without a write for so long an operator of one namespace has done its work: it defers nothing."""
 PATIENCE = 180.0
 TRIES = 3
 """A run may come to one write fewer (two states of a pod seen at once); then the write is tried again."""
