@@ -64,7 +64,8 @@ def test_growth_that_the_class_refuses_stalls_the_base_which_goes_on_serving_and
     # The CRD lets no size be lowered, not even to what the volume has: a class that allows growth is what mends it.
     school.kube.patch("storageclass", "standard", {"allowVolumeExpansion": True}, None)
     try:
-        school.wait_ready(timeout=60)
+        # A stalled base is looked at again after a minute; the pass itself takes a moment more.
+        school.wait_ready(timeout=60 + 30)
     finally:
         school.kube.patch("storageclass", "standard", {"allowVolumeExpansion": False}, None)
     assert _requests(school, "data") == "96Mi"
