@@ -119,6 +119,8 @@ class BaseReconciler:
             self._observe(outcome)
         await self._diagnose(outcome)
         await self._report(outcome)
+        if key not in self._store:
+            self._book.forget(key)
         return outcome.next_pass
 
     def _resolve(self, base: PronoteBase, now: dt.datetime) -> References:
@@ -221,7 +223,7 @@ class BaseReconciler:
         if in_force is None or in_force == references.due:
             return references.due
         candidate = self._candidate(outcome)
-        self._fleet.put(outcome.key, self._member(outcome, candidate))
+        self._tell_fleet(outcome, candidate)
         turn = None if references.paused else self._fleet.turn(references.channel)
         if may_take_due_release(candidate, candidate.key if turn == outcome.key else None):
             return references.due
@@ -262,10 +264,15 @@ class BaseReconciler:
 
     async def _report(self, outcome: Pass) -> None:
         candidate = self._candidate(outcome)
-        self._fleet.put(outcome.key, self._member(outcome, candidate))
+        self._tell_fleet(outcome, candidate)
         if outcome.references is not None and outcome.references.next_release is not None:
             outcome.due_at(outcome.references.next_release)
         await self._reporter.base(outcome.base, outcome.key, outcome.status())
+
+    def _tell_fleet(self, outcome: Pass, candidate: Candidate) -> None:
+        """Note what the base is like, unless it was deleted during the pass: nobody would take it out again."""
+        if outcome.key in self._store:
+            self._fleet.put(outcome.key, self._member(outcome, candidate))
 
     def _candidate(self, outcome: Pass) -> Candidate:
         there, references = outcome.statefulset, outcome.references

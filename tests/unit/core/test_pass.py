@@ -102,12 +102,13 @@ class Bench:
             }
         )
         self.repaired: list[tuple[str, list[str]]] = []
+        self.fleet = Fleet(on_change=lambda _: None, on_turn=lambda _: None)
         self.reconcile = BaseReconciler(
             client=self.api,  # type: ignore[arg-type]
             store=self.store,
             shared=shared,
             book=self.book,
-            fleet=Fleet(on_change=lambda _: None, on_turn=lambda _: None),
+            fleet=self.fleet,
             reporter=Reporter(self.api, self.store, Silence()),  # type: ignore[arg-type]
             options=BuilderOptions(operator_image="localhost/pronote-operator:dev"),
             prepare_namespace=nothing,
@@ -206,3 +207,21 @@ async def test_an_object_of_somebody_else_is_left_alone_and_said_so(bench: Bench
     assert stalled["reason"] == "ForeignObject"
     assert "jean-moulin-settings" in stalled["message"]
     assert bench.api.objects["ConfigMap", "jean-moulin-settings"]["data"] == {"mine": "yes"}
+
+
+async def test_a_base_that_is_deleted_during_its_pass_is_not_remembered(bench: Bench) -> None:
+    await bench.reconcile(KEY)
+    apply = bench.api.apply
+
+    async def deleted_meanwhile(manifest: Object) -> Applied:
+        answer = await apply(manifest)
+        bench.store.remove(KEY)
+        bench.book.forget(KEY)
+        bench.fleet.remove(KEY)
+        return answer
+
+    bench.api.apply = deleted_meanwhile  # type: ignore[method-assign]
+    bench.change("ConfigMap", "jean-moulin-settings", data={"settings.json": "{}"})
+    await bench.reconcile(KEY)
+    assert KEY not in bench.fleet
+    assert bench.book.bases() == []
