@@ -21,8 +21,8 @@ from pronote_operator.api.uai import uai_letter
 from tests.support.kube import Kube, Object, condition_of, describe
 from tests.support.waiting import wait_until
 
-READY_SECONDS = 90.0
-"""From apply to Ready at the longest, on a busy machine."""
+READY_SECONDS = 150.0
+"""From apply to Ready at the longest, on a busy machine, or when the cluster's controllers come back from an outage."""
 BASE = "PronoteBase"
 
 SMALL = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}}
