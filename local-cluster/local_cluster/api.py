@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import yaml
-
 Manifest = dict[str, Any]
 
 FIELD_MANAGER = "local-cluster"
@@ -133,11 +131,6 @@ def object_path(manifest: Mapping[str, Any]) -> str:
     root = f"/apis/{version}" if "/" in version else f"/api/{version}"
     namespace = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
     return f"{root}{namespace}/{_COLLECTIONS[manifest['kind']]}/{metadata['name']}"
-
-
-def read_manifests(path: Path) -> list[Manifest]:
-    """The objects of a YAML file."""
-    return [document for document in yaml.safe_load_all(path.read_text()) if document]
 
 
 def _message(content: bytes) -> str:

@@ -12,6 +12,7 @@ import aiohttp
 import kopf
 from kubernetes.aio import client as kube
 
+from pronote_operator.api.constants import FIELD_MANAGER, LABEL_BASE, LABEL_MANAGED_BY
 from pronote_operator.builders.context import BuilderOptions
 from pronote_operator.builders.endpoints import check_host_template
 from pronote_operator.cluster.client import KubeClient
@@ -34,7 +35,7 @@ from pronote_operator.handlers.base import BaseReconciler
 from pronote_operator.handlers.book import ChildBook
 from pronote_operator.handlers.channel import SETTLE_SECONDS, ChannelReconciler
 from pronote_operator.handlers.fleet import Fleet
-from pronote_operator.handlers.keys import Key, base_key, channel_key
+from pronote_operator.handlers.keys import Key, channel_key
 from pronote_operator.handlers.namespaces import Namespaces
 from pronote_operator.handlers.report import Reporter
 from pronote_operator.handlers.shared import Shared
@@ -46,7 +47,7 @@ from pronote_operator.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-SELECTOR = "app.kubernetes.io/managed-by=pronote-operator,pronote.hosting/base"
+SELECTOR = f"{LABEL_MANAGED_BY}={FIELD_MANAGER},{LABEL_BASE}"
 
 
 def now() -> dt.datetime:
@@ -77,6 +78,7 @@ class Operator:
     ) -> None:
         check_host_template(settings.client_host_template)
         self._settings = settings
+        self._served: tuple[str | None, ...] = settings.watch_namespaces or (None,)
         self._configuration = configuration
         self._client = client
         self._metrics = metrics
@@ -131,7 +133,7 @@ class Operator:
             self._namespaces.start_in(group)
             await self._first_list()
             for kind in CHILD_KINDS:
-                for namespace in self._settings.watch_namespaces or (None,):
+                for namespace in self._served:
                     group.create_task(self._reflector(kind, namespace).run(), name=f"reflector {kind.plural}")
             group.create_task(self.queue.run(), name="queue")
             group.create_task(self._sweeps(), name="sweeps")
@@ -192,8 +194,8 @@ class Operator:
     def _listed(self, kind: Kind, namespace: str | None) -> None:
         self._book.listed(kind, namespace)
         if kind is not SECRETS:
-            for key in self._store:
-                if key.kind == BASES.kind and namespace in (None, key.namespace):
+            for key in self._base_keys():
+                if namespace in (None, key.namespace):
                     self.queue.mark(key)
 
     async def _first_list(self) -> None:
@@ -202,11 +204,11 @@ class Operator:
             async for page in self._client.pages(kind, None):
                 for item in page["items"]:
                     self._observers()[kind.plural](None, item)
-        for namespace in self._settings.watch_namespaces or (None,):
+        for namespace in self._served:
             async for page in self._client.pages(BASES, namespace):
                 for item in page["items"]:
                     self._store.put(_key_of(BASES, item), item)
-        in_use = {key.namespace for key in self._store if key.kind == BASES.kind}
+        in_use = {key.namespace for key in self._base_keys()}
         await self._namespaces.release_unused(in_use)
 
     def _complete_if_all_known(self) -> None:
@@ -217,8 +219,7 @@ class Operator:
         if tried + len(self._shared.channels) < len(self._store):
             return  # cheap, and mostly true until the end
         # A base whose pass fails must not hold up all others: it is tried again, and known once that succeeds.
-        untried = (key for key in self._store if key not in self._fleet and key not in self._failed_at_first)
-        if any(key.kind == BASES.kind for key in untried):
+        if any(key not in self._fleet and key not in self._failed_at_first for key in self._base_keys()):
             return
         self._fleet.complete = self.synced = True
         logger.info("Every base had its first pass: %d bases.", len(self._fleet))
@@ -275,7 +276,7 @@ class Operator:
             self.queue.forget(key)
             self._book.forget(key)
             self._fleet.remove(key)
-            if not any(k.namespace == key.namespace for k in self._store if k.kind == BASES.kind):
+            if not any(other.namespace == key.namespace for other in self._base_keys()):
                 self._namespaces.unused(key.namespace)
 
     def _on_channel(self, event: str | None, body: dict[str, Any]) -> None:
@@ -297,10 +298,12 @@ class Operator:
         elif self._shared.put_policy(body):
             self._mark_bases()
 
+    def _base_keys(self) -> list[Key]:
+        return [key for key in self._store if key.kind == BASES.kind]
+
     def _mark_bases(self) -> None:
-        for key in self._store:
-            if key.kind == BASES.kind:
-                self.queue.mark(key)
+        for key in self._base_keys():
+            self.queue.mark(key)
 
     async def _sweeps(self) -> None:
         """Forget bases that were deleted while their watch was cut off: a list that Kopf repeats tells of none."""
@@ -310,22 +313,18 @@ class Operator:
             self._sweep_due.clear()
             try:
                 there: set[Key] = set()
-                for namespace in self._settings.watch_namespaces or (None,):
+                for namespace in self._served:
                     async for page in self._client.pages(BASES, namespace, metadata_only=True):
-                        there.update(base_key(m["namespace"], m["name"]) for m in _metadata(page))
+                        there.update(_key_of(BASES, item) for item in page["items"])
             except (ApiError, aiohttp.ClientError, TimeoutError) as error:
                 logger.warning("The sweep for deleted bases failed (%s); again in 10 s.", error)
                 await asyncio.sleep(10)
                 self._sweep_due.set()
                 continue
-            for key in self._store:
-                if key.kind == BASES.kind and key not in there:
+            for key in self._base_keys():
+                if key not in there:
                     logger.info("%s was deleted while its watch was cut off.", key)
                     self._forget(key)
-
-
-def _metadata(page: dict[str, Any]) -> list[dict[str, Any]]:
-    return [item["metadata"] for item in page["items"]]
 
 
 def _key_of(kind: Kind, body: dict[str, Any]) -> Key:

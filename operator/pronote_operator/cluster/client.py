@@ -7,32 +7,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
 from kubernetes.aio import client as kube
 
+from pronote_operator.api.constants import FIELD_MANAGER
 from pronote_operator.cluster.kinds import ACCESS_REVIEWS, BY_KIND, Kind
 from pronote_operator.errors import ApiError
 
-FIELD_MANAGER = "pronote-operator"
 Object = dict[str, Any]
 
 _JSON = "application/json"
-_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What a server-side apply came to: the object as stored, and whether it was created by this request."""
-
-    object: Object
-    created: bool
 
 
 class KubeClient:
@@ -59,10 +49,10 @@ class KubeClient:
         await self._requests.close()  # type: ignore[no-untyped-call]
         await self._watches.close()  # type: ignore[no-untyped-call]
 
-    async def get(self, kind: Kind, namespace: str | None, name: str, *, metadata_only: bool = False) -> Object | None:
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
         """One object, or None when it is not there. Raises ApiError for any other refusal."""
         try:
-            return await self._send("GET", kind.path(namespace, name), accept=_METADATA if metadata_only else _JSON)
+            return await self._send("GET", kind.path(namespace, name))
         except ApiError as error:
             if error.status == 404:
                 return None
@@ -87,13 +77,9 @@ class KubeClient:
             if not token:
                 return
 
-    async def apply(self, manifest: Object) -> Applied:
+    async def apply(self, manifest: Object) -> Object:
         """Server-side apply with the project's field manager; other managers' values of our fields are taken over."""
-        metadata = manifest["metadata"]
-        path = BY_KIND[manifest["kind"]].path(metadata.get("namespace"), metadata["name"])
-        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
-        status, stored = await self._answer("PATCH", path, query=query, body=manifest, content_type=_APPLY)
-        return Applied(object=stored, created=status == 201)
+        return await self._apply(BY_KIND[manifest["kind"]], manifest)
 
     async def merge(self, change: Object) -> Object:
         """JSON merge patch of the object that `change` names: lists are replaced as wholes."""
@@ -104,21 +90,16 @@ class KubeClient:
 
     async def apply_status(self, kind: Kind, manifest: Object) -> Object:
         """Server-side apply of a status: only fields of the status become the operator's."""
-        metadata = manifest["metadata"]
-        path = kind.path(metadata.get("namespace"), metadata["name"], "status")
-        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
-        return await self._send("PATCH", path, query=query, body=manifest, content_type=_APPLY)
+        return await self._apply(kind, manifest, "status")
 
     async def create(self, kind: Kind, namespace: str | None, manifest: Object) -> Object:
         """Create an object."""
         query = {"fieldManager": FIELD_MANAGER}
         return await self._send("POST", kind.collection(namespace), query=query, body=manifest, content_type=_JSON)
 
-    async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str | None = None) -> None:
-        """Delete an object (only the one with this UID, when given); one that is already gone is no error."""
+    async def delete(self, kind: Kind, namespace: str | None, name: str) -> None:
+        """Delete an object; one that is already gone is no error."""
         options: Object = {"kind": "DeleteOptions", "apiVersion": "v1"}
-        if uid is not None:
-            options["preconditions"] = {"uid": uid}
         try:
             await self._send("DELETE", kind.path(namespace, name), body=options, content_type=_JSON)
         except ApiError as error:
@@ -175,10 +156,13 @@ class KubeClient:
             headers["Authorization"] = auth["BearerToken"]["value"]
         return headers
 
-    async def _send(self, method: str, path: str, **options: Any) -> Object:
-        return (await self._answer(method, path, **options))[1]
+    async def _apply(self, kind: Kind, manifest: Object, subresource: str = "") -> Object:
+        metadata = manifest["metadata"]
+        path = kind.path(metadata.get("namespace"), metadata["name"], subresource)
+        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        return await self._send("PATCH", path, query=query, body=manifest, content_type=_APPLY)
 
-    async def _answer(
+    async def _send(
         self,
         method: str,
         path: str,
@@ -187,7 +171,7 @@ class KubeClient:
         body: Object | None = None,
         content_type: str | None = None,
         accept: str = _JSON,
-    ) -> tuple[int, Object]:
+    ) -> Object:
         url = f"{self._requests.configuration.host}{path}"
         if query:
             url = f"{url}?{urlencode(query)}"
@@ -201,7 +185,7 @@ class KubeClient:
         if answer.status >= 400:
             raise _refusal(answer.status, data)
         stored: Object = json.loads(data)
-        return answer.status, stored
+        return stored
 
 
 def _refusal(status: int, data: bytes) -> ApiError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -37,8 +36,6 @@ from pronote_operator.planning.facts import StatefulSetFacts, statefulset_facts
 from pronote_operator.planning.references import calendar_of, referred
 from pronote_operator.planning.releases import due_release, next_release_time
 from pronote_operator.planning.turns import Candidate, may_take_due_release
-
-logger = logging.getLogger(__name__)
 
 WAIT_SECONDS = 2.0
 REFERENCE_SECONDS = 30.0
@@ -159,11 +156,11 @@ class BaseReconciler:
         names = Names(base.metadata.name)
         children = outcome.children
         claims = await volumes.judge(children, self._client, base)
-        there = await children.peek("StatefulSet", names.statefulset, statefulset_facts)
+        there: StatefulSetFacts | None = await children.peek("StatefulSet", names.statefulset, statefulset_facts)
         outcome.statefulset = there
         claims.check_not_leaving(served=there is not None and there.replicas > 0, in_service=base.spec.in_service)
         outcome.school_year = self._school_year(outcome, claims)
-        release = self._release(outcome, there)
+        release = self._release(outcome)
         ctx = BuildContext(
             base=base,
             options=self._options,
@@ -205,11 +202,10 @@ class BaseReconciler:
         _, calendar = calendar_of(channel, outcome.base.spec.calendar)
         return school_year_at(calendar.switchover, outcome.base.spec.time_zone, outcome.now)
 
-    def _release(self, outcome: Pass, there: StatefulSetFacts | None) -> Release:
+    def _release(self, outcome: Pass) -> Release:
         """The release to build with: the one in force, or the one that is due when it may be taken now."""
-        references = outcome.references
+        references, there = outcome.references, outcome.statefulset
         assert references is not None
-        outcome.statefulset = there
         in_force = None
         if there is not None and there.version and there.image:
             in_force = Release(version=there.version, image=there.image)

@@ -110,7 +110,7 @@ class Children:
 
     async def _apply(self, manifest: Object, there: Object | None) -> Object:
         try:
-            return (await self._client.apply(manifest)).object
+            return await self._client.apply(manifest)
         except ApiError as error:
             if there is None or error.status != 422 or "spec" not in manifest:
                 raise
@@ -118,7 +118,7 @@ class Children:
             # hand stays beside ours, and both together may not be valid. Then the spec's lists are replaced as wholes.
             metadata = {"name": manifest["metadata"]["name"], "namespace": manifest["metadata"]["namespace"]}
             await self._client.merge({"kind": manifest["kind"], "metadata": metadata, "spec": manifest["spec"]})
-            return (await self._client.apply(manifest)).object
+            return await self._client.apply(manifest)
 
     def observe(self, kind: str, name: str, judge: Callable[[Object], Any]) -> Any:
         """What is known of a child, without a request and without judging it as a manifest (a suspended base)."""

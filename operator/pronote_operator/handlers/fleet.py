@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pronote_operator.handlers.keys import Key
+from pronote_operator.handlers.keys import Key, base_key
 from pronote_operator.planning.turns import Candidate, next_to_roll
 
 
@@ -32,7 +32,6 @@ class Fleet:
 
     def __init__(self, *, on_change: Callable[[str], None], on_turn: Callable[[Key], None]) -> None:
         self._members: dict[Key, Member] = {}
-        self._by_text: dict[str, Key] = {}
         self._turns: dict[str, str | None] = {}
         self._on_change = on_change
         self._on_turn = on_turn
@@ -45,7 +44,6 @@ class Fleet:
         if before == member:
             return
         self._members[key] = member
-        self._by_text[member.candidate.key] = key
         for channel in {before.channel if before else None, member.channel} - {None}:
             assert channel is not None
             if not self._keeps_turn(channel, key, member):
@@ -61,7 +59,6 @@ class Fleet:
         member = self._members.pop(key, None)
         if member is None:
             return
-        self._by_text.pop(member.candidate.key, None)
         if member.channel is not None:
             self._turns.pop(member.channel, None)
             self._on_change(member.channel)
@@ -76,8 +73,8 @@ class Fleet:
         if channel not in self._turns:
             candidates = (member.candidate for member in self._members.values() if member.channel == channel)
             self._turns[channel] = next_to_roll(candidates)
-        text = self._turns[channel]
-        return self._by_text.get(text) if text is not None else None
+        holder = self._turns[channel]
+        return base_key(*holder.split("/")) if holder is not None else None
 
     def of_channel(self, channel: str) -> dict[Key, Member]:
         """Members that follow a channel."""

@@ -10,7 +10,7 @@ from pronote_operator.api.constants import API_VERSION
 from pronote_operator.api.pronotebase import PronoteBase
 from pronote_operator.cluster.client import KubeClient, Object
 from pronote_operator.cluster.events import About, EventRecorder
-from pronote_operator.cluster.kinds import BASES, CHANNELS
+from pronote_operator.cluster.kinds import BASES, CHANNELS, Kind
 from pronote_operator.errors import ApiError
 from pronote_operator.handlers.keys import Key
 from pronote_operator.handlers.store import ObjectStore
@@ -29,49 +29,35 @@ class Reporter:
 
     async def base(self, base: PronoteBase, key: Key, status: Object) -> None:
         """Write the status of a base if it changed, and post Events for the changes people want to know."""
-        body = self._store.get(key)
-        if body is None or body["metadata"]["uid"] != base.metadata.uid:
+        before = await self._write(BASES, key, base.metadata.uid, status)
+        if before is None:
             return
-        before = body["status"]
-        if not status_changed(before, status):
-            return
-        try:
-            stored = await self._client.apply_status(
-                BASES,
-                {
-                    "apiVersion": API_VERSION,
-                    "kind": BASES.kind,
-                    # The UID makes the API server refuse the write when the object was made anew meanwhile.
-                    "metadata": {"name": key.name, "namespace": key.namespace, "uid": base.metadata.uid},
-                    "status": status,
-                },
-            )
-        except ApiError as error:
-            if error.status in (404, 409):
-                logger.info("%s went away while its status was written.", key)
-                return
-            raise
-        self._store.put(key, stored)
         about = About("PronoteBase", key.namespace, key.name, base.metadata.uid)
         for warning, reason, action, note in _news(before, status):
             await self._recorder.post(about, warning=warning, reason=reason, action=action, note=note)
 
     async def channel(self, key: Key, uid: str, status: Object) -> None:
         """Write the status of a channel if it changed."""
+        await self._write(CHANNELS, key, uid, status)
+
+    async def _write(self, kind: Kind, key: Key, uid: str, status: Object) -> Object | None:
+        """Write a status if it changed; the one that was there before, or None when nothing was written."""
         body = self._store.get(key)
         if body is None or body["metadata"]["uid"] != uid or not status_changed(body["status"], status):
-            return
-        manifest = {
-            "apiVersion": API_VERSION,
-            "kind": CHANNELS.kind,
-            "metadata": {"name": key.name, "uid": uid},
-            "status": status,
-        }
+            return None
+        # The UID makes the API server refuse the write when the object was made anew meanwhile.
+        metadata = {"name": key.name, "uid": uid, **({"namespace": key.namespace} if key.namespace else {})}
+        manifest = {"apiVersion": API_VERSION, "kind": kind.kind, "metadata": metadata, "status": status}
         try:
-            self._store.put(key, await self._client.apply_status(CHANNELS, manifest))
+            stored = await self._client.apply_status(kind, manifest)
         except ApiError as error:
-            if error.status not in (404, 409):
-                raise
+            if error.status in (404, 409):
+                logger.info("%s went away while its status was written.", key)
+                return None
+            raise
+        self._store.put(key, stored)
+        before: Object = body["status"]
+        return before
 
     async def repaired(self, key: Key, kind: str, name: str, paths: list[str]) -> None:
         """Tell that a child of a base was changed by somebody else and is changed back."""

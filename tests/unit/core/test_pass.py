@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from pronote_operator.builders.context import BuilderOptions
-from pronote_operator.cluster.client import Applied
 from pronote_operator.cluster.kinds import BY_KIND, CHILD_KINDS, SECRETS, Kind
 from pronote_operator.errors import ApiError
 from pronote_operator.handlers.base import BaseReconciler
@@ -38,15 +37,14 @@ class MemoryApi:
         self.sent.append(("get", f"{kind.kind} {name}"))
         return copy.deepcopy(self.objects.get((kind.kind, name)))
 
-    async def apply(self, manifest: Object) -> Applied:
+    async def apply(self, manifest: Object) -> Object:
         identity = (manifest["kind"], manifest["metadata"]["name"])
         self.sent.append(("apply", " ".join(identity)))
         if identity in self.fail_on:
             raise ApiError(500, "InternalError", "etcd is away")
-        created = identity not in self.objects
         managers = [{"manager": "pronote-operator", "operation": "Apply", "fieldsV1": {}}]
         applied = {**manifest, "metadata": {**manifest["metadata"], "managedFields": managers}}
-        return Applied(object=self.store(applied), created=created)
+        return self.store(applied)
 
     async def apply_status(self, kind: Kind, manifest: Object) -> Object:
         self.sent.append(("status", manifest["metadata"]["name"]))
@@ -213,7 +211,7 @@ async def test_a_base_that_is_deleted_during_its_pass_is_not_remembered(bench: B
     await bench.reconcile(KEY)
     apply = bench.api.apply
 
-    async def deleted_meanwhile(manifest: Object) -> Applied:
+    async def deleted_meanwhile(manifest: Object) -> Object:
         answer = await apply(manifest)
         bench.store.remove(KEY)
         bench.book.forget(KEY)
