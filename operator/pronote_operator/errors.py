@@ -10,13 +10,20 @@ class ApiError(Exception):
         status: HTTP status code.
         reason: machine-readable reason of the `Status` object (`NotFound`, `Conflict`, `Invalid` …).
         message: the server's message.
+        cause: the first of the `Status` object's causes, or the empty string.
     """
 
-    def __init__(self, status: int, reason: str, message: str) -> None:
+    def __init__(self, status: int, reason: str, message: str, cause: str = "") -> None:
         super().__init__(f"{status} {reason}: {message}")
         self.status = status
         self.reason = reason
         self.message = message
+        self.cause = cause
+
+    @property
+    def namespace_ends(self) -> bool:
+        """Whether it was refused because the namespace is being deleted, which nobody can call off."""
+        return self.cause == "NamespaceTerminating"
 
 
 class Unusable(Exception):  # noqa: N818 - it is a verdict on a person's input, named as the condition names it

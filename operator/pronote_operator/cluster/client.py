@@ -191,6 +191,7 @@ class KubeClient:
 def _refusal(status: int, data: bytes) -> ApiError:
     try:
         document = json.loads(data)
-        return ApiError(status, document.get("reason", ""), document.get("message", ""))
+        causes = (document.get("details") or {}).get("causes") or [{}]
+        return ApiError(status, document.get("reason", ""), document.get("message", ""), causes[0].get("reason", ""))
     except (ValueError, AttributeError):
         return ApiError(status, "", data[:200].decode("utf-8", "replace"))

@@ -82,7 +82,7 @@ class BaseReconciler:
     async def __call__(self, key: Key) -> float | None:
         """One pass; returns seconds until the next one that time alone makes necessary."""
         body = self._store.get(key)
-        if body is None or body["metadata"].get("deletionTimestamp"):
+        if body is None or body["metadata"].get("deletionTimestamp") or self._book.ends(key):
             return None
         base = PronoteBase.model_validate(body)
         await self._prepare_namespace(key.namespace)
@@ -109,6 +109,10 @@ class BaseReconciler:
             outcome.again(WAIT_SECONDS)
             self._observe(outcome)
         except ApiError as error:
+            if error.namespace_ends:
+                # The base goes too, in a moment: to go on would be refused, at last because the rights are gone first.
+                self._book.end(key)
+                return None
             if error.status not in (400, 403, 422):
                 raise
             outcome.stalled = Verdict("ApplyRefused", f"The API server refused a child: {error.message}")

@@ -71,11 +71,20 @@ class ChildBook:
         self._mark = mark
         self._children: dict[Key, dict[ChildId, Child]] = {}
         self._base_of: dict[tuple[str, str, str], Key] = {}
+        self._ending: set[Key] = set()
         self._synced: dict[tuple[str, str], asyncio.Event] = {}
 
     def of(self, base: Key) -> dict[ChildId, Child]:
         """The children of a base: a live mapping, which the reconciler updates with what it applied."""
         return self._children.setdefault(base, {})
+
+    def end(self, base: Key) -> None:
+        """No child of a base can be made any more, until it is forgotten: its namespace is being deleted."""
+        self._ending.add(base)
+
+    def ends(self, base: Key) -> bool:
+        """Whether `end` was said of a base."""
+        return base in self._ending
 
     def bases(self) -> list[Key]:
         """Every base that children are known of, also one that is gone itself."""
@@ -95,6 +104,7 @@ class ChildBook:
 
     def forget(self, base: Key) -> None:
         """A base is gone and so is what was known of its children."""
+        self._ending.discard(base)
         for kind, name in self._children.pop(base, {}):
             self._base_of.pop((kind, base.namespace, name), None)
 

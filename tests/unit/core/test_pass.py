@@ -31,6 +31,7 @@ class MemoryApi:
         self.objects: dict[tuple[str, str], Object] = {}
         self.sent: list[tuple[str, str]] = []
         self.fail_on: set[tuple[str, str]] = set()
+        self.namespace_ends = False
         self._version = 100
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
@@ -42,6 +43,8 @@ class MemoryApi:
         self.sent.append(("apply", " ".join(identity)))
         if identity in self.fail_on:
             raise ApiError(500, "InternalError", "etcd is away")
+        if self.namespace_ends:
+            raise ApiError(403, "Forbidden", "the namespace is being terminated", "NamespaceTerminating")
         managers = [{"manager": "pronote-operator", "operation": "Apply", "fieldsV1": {}}]
         applied = {**manifest, "metadata": {**manifest["metadata"], "managedFields": managers}}
         return self.store(applied)
@@ -223,3 +226,22 @@ async def test_a_base_that_is_deleted_during_its_pass_is_not_remembered(bench: B
     await bench.reconcile(KEY)
     assert KEY not in bench.fleet
     assert bench.book.bases() == []
+
+
+async def test_in_a_namespace_that_ends_nothing_is_tried_again(bench: Bench) -> None:
+    await bench.reconcile(KEY)
+    bench.api.namespace_ends = True
+    for name in ("jean-moulin-tls", "jean-moulin-agent"):
+        del bench.api.objects["Secret", name]
+        bench.book.gone(SECRETS, KEY.namespace, name)
+    bench.api.sent.clear()
+    assert await bench.reconcile(KEY) is None
+    assert bench.api.writes() == ["Secret jean-moulin-tls"], "refused once, and no status is written"
+    bench.api.sent.clear()
+    await bench.reconcile(KEY)
+    assert bench.api.sent == []
+
+    bench.api.namespace_ends = False
+    bench.book.forget(KEY)
+    await bench.reconcile(KEY)
+    assert "Secret jean-moulin-tls" in bench.api.writes(), "a base made anew in a namespace of that name is served"
