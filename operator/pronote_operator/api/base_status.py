@@ -45,6 +45,19 @@ class YearBase(Part):
     created_time: Time | None = Field(default=None, description="When this base was made.")
 
 
+class SnapshotKindStatus(Part):
+    """How snapshots of one kind went: what the schedule goes on from."""
+
+    kind: Literal["Backup", "Archive", "YearEndArchive", "Safety"] = Field(description="Kind of snapshot.")
+    last_slot_time: Time | None = Field(
+        default=None, description="The newest slot of the schedule that is settled: taken, failed or missed."
+    )
+    last_attempt_time: Time | None = Field(default=None, description="When one was last tried.")
+    last_success_time: Time | None = Field(default=None, description="When one last succeeded.")
+    failures: int = Field(default=0, ge=0, le=1_000_000, description="How many failed since the last good one.")
+    kept: int = Field(default=0, ge=0, le=1000, description="How many good ones are kept.")
+
+
 class SnapshotsStatus(Part):
     """Snapshots that exist and when the next is due."""
 
@@ -54,8 +67,12 @@ class SnapshotsStatus(Part):
     last_backup_time: Time | None = Field(default=None, description="When the newest snapshot of any sort was taken.")
     last_archive_time: Time | None = Field(default=None, description="When the newest archive was taken.")
     last_verified_time: Time | None = Field(default=None, description="When a snapshot last passed a restore drill.")
+    last_drill_time: Time | None = Field(default=None, description="When a restore drill was last tried.")
     next_time: Time | None = Field(default=None, description="When the next snapshot is due.")
     failures: int = Field(default=0, ge=0, le=1_000_000, description="Snapshots that failed since the last good one.")
+    kinds: Annotated[tuple[SnapshotKindStatus, ...], Field(max_length=8), list_map("kind")] = Field(
+        default=(), description="The same by kind."
+    )
 
 
 class RestoreStatus(Part):
