@@ -26,7 +26,7 @@ from pronote_operator.snapshots.errors import Reason, SnapshotError
 
 logger = logging.getLogger(__name__)
 
-GRACE_SECONDS: Final = 10.0
+GRACE_SECONDS: Final = 4.0
 """Between the request to end and SIGKILL. borg needs a moment to give its locks back."""
 
 KEPT_MESSAGES: Final = 50_000
