@@ -15,6 +15,7 @@ from kubernetes.aio import client as kube
 from pronote_operator.api.constants import FIELD_MANAGER, LABEL_BASE, LABEL_MANAGED_BY
 from pronote_operator.builders.context import BuilderOptions
 from pronote_operator.builders.endpoints import check_host_template
+from pronote_operator.cluster.agent import agent_session
 from pronote_operator.cluster.client import KubeClient
 from pronote_operator.cluster.events import EventRecorder
 from pronote_operator.cluster.kinds import (
@@ -31,6 +32,7 @@ from pronote_operator.cluster.reflector import Listener, Reflector
 from pronote_operator.cluster.rights import SecretRights
 from pronote_operator.cluster.transport import kopf_credentials
 from pronote_operator.errors import ApiError
+from pronote_operator.handlers.agents import Agents
 from pronote_operator.handlers.base import BaseReconciler
 from pronote_operator.handlers.book import ChildBook
 from pronote_operator.handlers.channel import SETTLE_SECONDS, ChannelReconciler
@@ -92,6 +94,7 @@ class Operator:
         self._fleet = Fleet(
             on_change=lambda name: self.queue.mark_after(channel_key(name), SETTLE_SECONDS), on_turn=self.queue.mark
         )
+        self._agent_session = agent_session(settings.max_api_connections)
         self._reporter = Reporter(client, self._store, EventRecorder(client, instance=identity))
         self._listener = Listener(seen=self._book.seen, gone=self._book.gone, synced=self._listed)
         self._namespaces = Namespaces(
@@ -107,6 +110,7 @@ class Operator:
             fleet=self._fleet,
             on_repair=self._repaired,
             reporter=self._reporter,
+            agents=Agents(client, self._agent_session, self._book),
             options=BuilderOptions(
                 operator_image=settings.image,
                 image_pull_policy=settings.image_pull_policy,
@@ -129,7 +133,7 @@ class Operator:
 
     async def run(self) -> None:
         """Work until cancelled or until a part fails: a part that fails ends the whole, which is then started anew."""
-        async with asyncio.TaskGroup() as group:
+        async with self._agent_session, asyncio.TaskGroup() as group:
             self._namespaces.start_in(group)
             await self._first_list()
             for kind in CHILD_KINDS:

@@ -15,6 +15,7 @@ from pronote_operator.handlers.keys import Key
 from pronote_operator.planning.base_status import Found, Verdict, conditions
 from pronote_operator.planning.conditions import merged_conditions
 from pronote_operator.planning.facts import StatefulSetFacts
+from pronote_operator.planning.restore import RestoreReport, restore_status, restored_condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,12 @@ class Pass:
         self.missing: str | None = None
         self.waiting: str | None = None
         self.pod: str | None = None
+        self.source_steps: tuple[str, ...] = ()
+        """What the first base was made from, step by step: told once, when it is first in service."""
+        self.planned_restore: tuple[str, str] | None = None
+        self.restores_told: tuple[RestoreReport, ...] = ()
+        self.kept_told: Object | None = None
+        """What the agent says is kept, if it was asked in this pass."""
         self.next_pass: float | None = None
 
     def again(self, seconds: float) -> None:
@@ -91,13 +98,25 @@ class Pass:
         """The whole status to have."""
         base, references, there = self.base, self.references, self.statefulset
         before = base.status.to_manifest()
+        restore = restore_status(
+            base.spec.restore,
+            base.status.restore,
+            planned=self.planned_restore,
+            in_service=base.spec.in_service,
+            told=self.restores_told,
+            now=self.now,
+        )
+        restored = restored_condition(restore, self.restores_told, before.get("conditions", []))
+        extra = [condition for condition in (restored,) if condition is not None]
         status: dict[str, Any] = {
             "observedGeneration": base.metadata.generation,
             "conditions": merged_conditions(
-                before.get("conditions", []), conditions(self.found()), base.metadata.generation, self.now
+                before.get("conditions", []), [*conditions(self.found()), *extra], base.metadata.generation, self.now
             ),
             "version": _present(desired=there.version if there else None, current=self.current),
         }
+        if restore is not None:
+            status["restore"] = restore
         if self.school_year is not None:
             state = "InService" if base.spec.in_service else "Kept"
             status["schoolYear"] = self.school_year

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pronote_operator.api.constants import API_VERSION
@@ -59,6 +59,15 @@ class Reporter:
         before: Object = body["status"]
         return before
 
+    async def loaded(self, key: Key, steps: Sequence[str]) -> None:
+        """Tell, step by step, what the first base of a school was made from."""
+        body = self._store.get(key)
+        if body is None:
+            return
+        about = About("PronoteBase", key.namespace, key.name, body["metadata"]["uid"])
+        for step in steps:
+            await self._recorder.post(about, warning=False, reason="SourceLoaded", action="Load", note=step)
+
     async def repaired(self, key: Key, kind: str, name: str, paths: list[str]) -> None:
         """Tell that a child of a base was changed by somebody else and is changed back."""
         body = self._store.get(key)
@@ -92,4 +101,10 @@ def _news(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[boo
     if is_true(old, "UpToDate") and (find_condition(new, "UpToDate") or {}).get("reason") == "Rolling":
         note = (find_condition(new, "UpToDate") or {}).get("message", "")
         events.append((False, "Rolling", "Roll", note))
+    restored = find_condition(new, "Restored")
+    if restored is not None and (find_condition(old, "Restored") or {}).get("message") != restored["message"]:
+        if restored["status"] == "True":
+            events.append((False, "Restored", "Restore", restored["message"]))
+        elif restored["status"] == "False":
+            events.append((True, "RestoreFailed", "Restore", f"{restored['reason']}: {restored['message']}"))
     return events

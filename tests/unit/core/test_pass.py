@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import json
 from typing import Any
 
 import pytest
 
 from pronote_operator.builders.context import BuilderOptions
+from pronote_operator.cluster.agent import AgentError
 from pronote_operator.cluster.kinds import BY_KIND, CHILD_KINDS, SECRETS, Kind
 from pronote_operator.errors import ApiError
 from pronote_operator.handlers.base import BaseReconciler
@@ -56,6 +58,10 @@ class MemoryApi:
         self.base["metadata"] = {**self.base["metadata"], "resourceVersion": str(self._version)}
         return copy.deepcopy(self.base)
 
+    def next_version(self) -> int:
+        self._version += 1
+        return self._version
+
     def store(self, body: Object) -> Object:
         self._version += 1
         kept = copy.deepcopy(body)
@@ -71,10 +77,33 @@ class MemoryApi:
         return [what for verb, what in self.sent if verb != "get"]
 
 
+class MemoryAgents:
+    """Agents that answer what a test puts here; an agent that has no answer does not answer at all."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Object] = {}
+        self.asked: list[str] = []
+
+    async def of(self, _: Key) -> MemoryAgents:
+        return self
+
+    async def preparation(self) -> Object:
+        return self._answer("preparation")
+
+    async def snapshots(self) -> Object:
+        return self._answer("snapshots")
+
+    def _answer(self, question: str) -> Object:
+        self.asked.append(question)
+        if question not in self.answers:
+            raise AgentError("Unreachable", "the agent of the base does not answer")
+        return self.answers[question]
+
+
 class Bench:
     """One base and its reconciler."""
 
-    def __init__(self) -> None:
+    def __init__(self, **spec: Any) -> None:
         metadata = {
             "name": KEY.name,
             "namespace": KEY.namespace,
@@ -83,8 +112,9 @@ class Bench:
             "resourceVersion": "1",
             "creationTimestamp": "2026-11-24T00:00:00Z",
         }
-        spec = {"uai": "0750654D", "displayName": "Collège Jean Moulin", "source": {"empty": {}}}
-        self.body: Object = {"metadata": metadata, "spec": spec, "status": {"observedGeneration": -1}}
+        given = {"uai": "0750654D", "displayName": "Collège Jean Moulin", "source": {"empty": {}}, **spec}
+        self.body: Object = {"metadata": metadata, "spec": given, "status": {"observedGeneration": -1}}
+        self.agents = MemoryAgents()
         self.api = MemoryApi(self.body)
         self.store = ObjectStore()
         self.store.put(KEY, self.body)
@@ -112,6 +142,7 @@ class Bench:
             fleet=self.fleet,
             reporter=Reporter(self.api, self.store, Silence()),  # type: ignore[arg-type]
             options=BuilderOptions(operator_image="localhost/pronote-operator:dev"),
+            agents=self.agents,  # type: ignore[arg-type]
             prepare_namespace=nothing,
             on_repair=self.note_repair,
             clock=lambda: dt.datetime(2026, 11, 24, 8, tzinfo=dt.UTC),
@@ -119,6 +150,27 @@ class Bench:
 
     async def note_repair(self, key: Key, kind: str, name: str, paths: list[str]) -> None:
         self.repaired.append((kind, paths))
+
+    def ask(self, **spec: Any) -> None:
+        """Somebody changes the spec."""
+        spec = {name: value for name, value in {**self.api.base["spec"], **spec}.items() if value is not None}
+        self.replace(spec, self.api.base["status"])
+
+    def replace(self, spec: Object, status: Object) -> None:
+        """Somebody replaces the object, with or without its status."""
+        before = self.api.base["metadata"]
+        metadata = {**before, "generation": before["generation"] + 1, "resourceVersion": str(self.api.next_version())}
+        self.api.base = {**self.api.base, "metadata": metadata, "spec": spec, "status": status}
+        self.store.put(KEY, self.api.base)
+
+    @property
+    def status(self) -> Object:
+        found: Object = self.api.base["status"]
+        return found
+
+    def condition(self, type_: str) -> tuple[str, str] | None:
+        found = next((c for c in self.status["conditions"] if c["type"] == type_), None)
+        return (found["status"], found["reason"]) if found else None
 
     def change(self, kind: str, name: str, **data: Any) -> None:
         """Somebody else changes a child, and the watch tells."""
@@ -245,3 +297,99 @@ async def test_in_a_namespace_that_ends_nothing_is_tried_again(bench: Bench) -> 
     bench.book.forget(KEY)
     await bench.reconcile(KEY)
     assert "Secret jean-moulin-tls" in bench.api.writes(), "a base made anew in a namespace of that name is served"
+
+
+RESTORE = {"requestId": "a", "snapshot": "archive-20261123T0130Z"}
+RESTORED = {"requestId": "a", "result": "Succeeded", "snapshot": "archive-20261123T0130Z"}
+
+
+async def test_a_restore_is_one_roll_and_is_told_when_the_server_is_back(bench: Bench) -> None:
+    await bench.reconcile(KEY)
+    bench.api.sent.clear()
+    bench.ask(restore=RESTORE)
+    again = await bench.reconcile(KEY)
+    assert bench.api.writes() == ["StatefulSet jean-moulin", "jean-moulin"]
+    plan = environment_of(bench)["PRONOTE_DATA_PLAN"]
+    assert json.loads(plan)["restore"] == RESTORE
+    assert bench.condition("Restored") == ("Unknown", "Running")
+    assert again is not None
+    assert again <= 2.0, "the agent did not answer yet"
+
+    bench.agents.answers = {"preparation": {"restores": [RESTORED]}, "snapshots": {"snapshots": []}}
+    await bench.reconcile(KEY)
+    assert bench.condition("Restored") == ("True", "Succeeded")
+    assert bench.status["restore"]["phase"] == "Succeeded"
+
+
+async def test_a_request_that_was_carried_out_costs_nothing_more_also_when_it_is_removed(bench: Bench) -> None:
+    bench.agents.answers = {"preparation": {"restores": [RESTORED]}, "snapshots": {"snapshots": []}}
+    bench.ask(restore=RESTORE)
+    await bench.reconcile(KEY)
+    assert bench.condition("Restored") == ("True", "Succeeded")
+    bench.api.sent.clear()
+    bench.agents.asked.clear()
+    await bench.reconcile(KEY)
+    bench.ask(restore=None)
+    await bench.reconcile(KEY)
+    assert bench.agents.asked == []
+    assert bench.api.writes() == ["jean-moulin"], "observedGeneration only: the server is not restarted"
+    assert bench.condition("Restored") == ("True", "Succeeded")
+
+
+async def test_a_status_that_was_lost_is_told_anew_and_nothing_is_restored_twice(bench: Bench) -> None:
+    bench.agents.answers = {"preparation": {"restores": [RESTORED]}, "snapshots": {"snapshots": []}}
+    bench.ask(restore=RESTORE)
+    await bench.reconcile(KEY)
+    bench.replace(bench.api.base["spec"], {"observedGeneration": -1})
+    bench.api.sent.clear()
+    await bench.reconcile(KEY)
+    assert bench.api.writes() == ["jean-moulin"], "the status; no roll"
+    assert bench.condition("Restored") == ("True", "Succeeded")
+
+
+async def test_an_upload_that_is_missing_is_a_reference_not_found_and_heals() -> None:
+    bench = Bench(source={"hnot": {"claimName": "upload", "path": "base.HNOT"}})
+    await bench.reconcile(KEY)
+    assert bench.condition("Ready") == ("False", "ReferenceNotFound")
+    assert ("StatefulSet", "jean-moulin") not in bench.api.objects
+    bench.api.store(
+        {"kind": "PersistentVolumeClaim", "metadata": {"name": "upload", "namespace": KEY.namespace}, "spec": {}}
+    )
+    await bench.reconcile(KEY)
+    template = bench.api.objects["StatefulSet", "jean-moulin"]["spec"]["template"]["spec"]
+    assert {"name": "upload", "persistentVolumeClaim": {"claimName": "upload"}} in template["volumes"]
+    prepare = template["initContainers"][0]
+    assert {"name": "upload", "mountPath": "/var/lib/upload", "readOnly": True} in prepare["volumeMounts"]
+    assert all(
+        mount["name"] != "upload"
+        for container in (template["initContainers"][1], template["containers"][0])
+        for mount in container["volumeMounts"]
+    )
+
+    # In service: what it was loaded from is told, and not needed any more.
+    steps = [{"name": "hnot-base", "message": "base.HNOT: 600 pupils"}]
+    bench.agents.answers = {"preparation": {"restores": [], "source": {"kind": "hnot", "steps": steps}}}
+    await bench.reconcile(KEY)
+    claim = bench.api.objects["PersistentVolumeClaim", "jean-moulin-data"]
+    assert claim["metadata"]["annotations"]["pronote.hosting/loaded"] == "true"
+    del bench.api.objects["PersistentVolumeClaim", "upload"]
+    bench.api.sent.clear()
+    await bench.reconcile(KEY)
+    assert bench.api.sent == []
+    assert bench.condition("Ready") == ("True", "InService")
+
+
+async def test_the_snapshots_of_another_school_are_never_mounted() -> None:
+    bench = Bench(source={"snapshot": {"base": "autre", "name": "archive-20261123T0130Z"}})
+    namespace = {"namespace": KEY.namespace}
+    other = {"name": "autre-snapshots", "annotations": {"pronote.hosting/uai": "0210066H"}, **namespace}
+    bench.api.store({"kind": "PersistentVolumeClaim", "metadata": other, "spec": {}})
+    bench.api.store({"kind": "Secret", "metadata": {"name": "autre-snapshot-key", **namespace}})
+    await bench.reconcile(KEY)
+    assert bench.condition("Stalled") == ("True", "UaiMismatch")
+    assert ("StatefulSet", "jean-moulin") not in bench.api.objects
+
+
+def environment_of(bench: Bench) -> dict[str, str]:
+    template = bench.api.objects["StatefulSet", "jean-moulin"]["spec"]["template"]["spec"]
+    return {variable["name"]: variable["value"] for variable in template["initContainers"][0]["env"]}
