@@ -37,10 +37,13 @@ from pronote_operator.handlers.base import BaseReconciler
 from pronote_operator.handlers.book import ChildBook
 from pronote_operator.handlers.channel import SETTLE_SECONDS, ChannelReconciler
 from pronote_operator.handlers.fleet import Fleet
-from pronote_operator.handlers.keys import Key, channel_key
+from pronote_operator.handlers.keys import Key, channel_key, policy_key
 from pronote_operator.handlers.namespaces import Namespaces
+from pronote_operator.handlers.policy import SETTLE_SECONDS as POLICY_SETTLE_SECONDS
+from pronote_operator.handlers.policy import PolicyReconciler
 from pronote_operator.handlers.report import Reporter
 from pronote_operator.handlers.shared import Shared
+from pronote_operator.handlers.snapshots import SnapshotDesk
 from pronote_operator.handlers.store import ObjectStore
 from pronote_operator.handlers.streams import framework_settings, registry
 from pronote_operator.memory import give_back_memory
@@ -92,7 +95,9 @@ class Operator:
         self.queue: KeyedQueue[Key] = KeyedQueue(self._work, workers=settings.workers, on_done=self._done)
         self._book = ChildBook(self._mark_known)
         self._fleet = Fleet(
-            on_change=lambda name: self.queue.mark_after(channel_key(name), SETTLE_SECONDS), on_turn=self.queue.mark
+            on_change=lambda name: self.queue.mark_after(channel_key(name), SETTLE_SECONDS),
+            on_turn=self.queue.mark,
+            on_covered=lambda name: self.queue.mark_after(policy_key(name), POLICY_SETTLE_SECONDS),
         )
         self._agent_session = agent_session(settings.max_api_connections)
         self._reporter = Reporter(client, self._store, EventRecorder(client, instance=identity))
@@ -102,6 +107,17 @@ class Operator:
             reflect=self._secret_reflector,
             book=self._book,
         )
+        agents = Agents(client, self._agent_session, self._book)
+        self._snapshots = SnapshotDesk(
+            agents=agents,
+            store=self._store,
+            shared=self._shared,
+            reporter=self._reporter,
+            mark=self.queue.mark,
+            ready=lambda: self.synced,
+            count=self._metrics.snapshot,
+            clock=now,
+        )
         self._bases = BaseReconciler(
             client=client,
             store=self._store,
@@ -110,7 +126,8 @@ class Operator:
             fleet=self._fleet,
             on_repair=self._repaired,
             reporter=self._reporter,
-            agents=Agents(client, self._agent_session, self._book),
+            agents=agents,
+            snapshots=self._snapshots,
             options=BuilderOptions(
                 operator_image=settings.image,
                 image_pull_policy=settings.image_pull_policy,
@@ -123,6 +140,14 @@ class Operator:
         )
         self._channels = ChannelReconciler(
             store=self._store,
+            fleet=self._fleet,
+            reporter=self._reporter,
+            whole_fleet=not settings.watch_namespaces,
+            clock=now,
+        )
+        self._policies = PolicyReconciler(
+            store=self._store,
+            shared=self._shared,
             fleet=self._fleet,
             reporter=self._reporter,
             whole_fleet=not settings.watch_namespaces,
@@ -141,6 +166,7 @@ class Operator:
                     group.create_task(self._reflector(kind, namespace).run(), name=f"reflector {kind.plural}")
             group.create_task(self.queue.run(), name="queue")
             group.create_task(self._sweeps(), name="sweeps")
+            group.create_task(self._snapshots.run(), name="snapshots")
             group.create_task(self._framework(), name="kopf")
             for key in self._store:
                 self.queue.mark(key)
@@ -164,6 +190,7 @@ class Operator:
                 "serving": sum(1 for m in members if m.in_service),
             },
             watch_restarts=sum(self.pulse.restarts.values()),
+            snapshots_running=self._snapshots.running,
         )
 
     def deaf(self) -> dict[str, float]:
@@ -173,7 +200,7 @@ class Operator:
     async def _work(self, key: Key) -> float | None:
         if key.kind == BASES.kind:
             return await self._bases(key)
-        return await self._channels(key)
+        return await (self._policies(key) if key.kind == POLICIES.kind else self._channels(key))
 
     def _done(self, key: Key, seconds: float, failed: bool) -> None:
         self._metrics.reconciled(key.kind, seconds, failed=failed)
@@ -220,7 +247,7 @@ class Operator:
         if self.synced:
             return
         tried = len(self._fleet) + len(self._failed_at_first)
-        if tried + len(self._shared.channels) < len(self._store):
+        if tried + len(self._shared.channels) + len(self._shared.policies) < len(self._store):
             return  # cheap, and mostly true until the end
         # A base whose pass fails must not hold up all others: it is tried again, and known once that succeeds.
         if any(key not in self._fleet and key not in self._failed_at_first for key in self._base_keys()):
@@ -228,8 +255,9 @@ class Operator:
         self._fleet.complete = self.synced = True
         logger.info("Every base had its first pass: %d bases.", len(self._fleet))
         give_back_memory()
+        self._snapshots.wake()
         for key in self._store:
-            if key.kind == CHANNELS.kind or self._fleet.awaits_turn(key):
+            if key.kind in (CHANNELS.kind, POLICIES.kind) or self._fleet.awaits_turn(key):
                 self.queue.mark(key)
 
     async def _framework(self) -> None:
@@ -261,7 +289,7 @@ class Operator:
         raise RuntimeError("Kopf stopped by itself")
 
     def _observers(self) -> dict[str, Any]:
-        # A policy is watched because bases refer to it. Publications and delegations are served by the API alone.
+        # Publications and delegations are served by the API alone.
         return {
             BASES.plural: self._on_base,
             CHANNELS.plural: self._on_channel,
@@ -280,6 +308,7 @@ class Operator:
             self.queue.forget(key)
             self._book.forget(key)
             self._fleet.remove(key)
+            self._snapshots.forget(key)
             if not any(other.namespace == key.namespace for other in self._base_keys()):
                 self._namespaces.unused(key.namespace)
 
@@ -296,11 +325,16 @@ class Operator:
             self.queue.mark(key)
 
     def _on_policy(self, event: str | None, body: dict[str, Any]) -> None:
+        key = _key_of(POLICIES, body)
         if event == "DELETED":
-            self._shared.remove_policy(body["metadata"]["name"])
+            self._store.remove(key)
+            self.queue.forget(key)
+            self._shared.remove_policy(key.name)
             self._mark_bases()
-        elif self._shared.put_policy(body):
-            self._mark_bases()
+        elif self._store.put(key, body):
+            if self._shared.put_policy(body):
+                self._mark_bases()
+            self.queue.mark(key)
 
     def _base_keys(self) -> list[Key]:
         return [key for key in self._store if key.kind == BASES.kind]

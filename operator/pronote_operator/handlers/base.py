@@ -31,6 +31,8 @@ from pronote_operator.handlers.gathered import Pass, References
 from pronote_operator.handlers.keys import Key
 from pronote_operator.handlers.report import Reporter
 from pronote_operator.handlers.shared import Shared
+from pronote_operator.handlers.snapshot_work import listed_in
+from pronote_operator.handlers.snapshots import SnapshotDesk
 from pronote_operator.handlers.store import ObjectStore
 from pronote_operator.planning.base_status import Verdict, as_wanted, serving
 from pronote_operator.planning.calendar import UnknownZoneError, school_year_at, zone
@@ -70,6 +72,7 @@ class BaseReconciler:
         fleet: Fleet,
         reporter: Reporter,
         agents: Agents,
+        snapshots: SnapshotDesk,
         options: BuilderOptions,
         prepare_namespace: Callable[[str], Awaitable[None]],
         on_repair: Repaired,
@@ -83,6 +86,7 @@ class BaseReconciler:
         self._on_repair = on_repair
         self._reporter = reporter
         self._agents = agents
+        self._snapshots = snapshots
         self._options = options
         self._prepare_namespace = prepare_namespace
         self._clock = clock
@@ -127,7 +131,9 @@ class BaseReconciler:
             outcome.again(REFERENCE_SECONDS)
             self._observe(outcome)
         await self._diagnose(outcome)
+        await self._snapshots.consider(outcome)
         await self._report(outcome)
+        await self._snapshots.reported(key)
         if key not in self._store:
             self._book.forget(key)
         return outcome.next_pass
@@ -227,7 +233,6 @@ class BaseReconciler:
         """Learn from the agent how a restore went, once its server is ready."""
         base, there = outcome.base, outcome.statefulset
         assert there is not None, "brought before"
-        outcome.planned_restore = there.restore
         wanted = base.spec.restore
         if not is_open(wanted, base.status.restore) or not there.ready:
             return
@@ -237,7 +242,7 @@ class BaseReconciler:
         try:
             agent = await self._agents.of(outcome.key)
             outcome.restores_told = reports(await agent.preparation())
-            outcome.kept_told = await agent.snapshots()
+            outcome.kept_told = listed_in(await agent.snapshots())
         except AgentError as error:
             logger.info("%s: how the restore went cannot be told yet: %s", outcome.key, error)
         if is_open(wanted, outcome.base.status.restore) and not outcome.restores_told:
@@ -358,6 +363,8 @@ class BaseReconciler:
             ready=as_wanted(found) and not outcome.stalled and not outcome.missing,
             in_service=serving(found),
             stalled=outcome.stalled is not None,
+            policy=outcome.policy,
+            covered=outcome.covered,
         )
 
 

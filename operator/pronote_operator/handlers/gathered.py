@@ -13,9 +13,11 @@ from pronote_operator.cluster.client import Object
 from pronote_operator.handlers.children import Children
 from pronote_operator.handlers.keys import Key
 from pronote_operator.planning.base_status import Found, Verdict, conditions
-from pronote_operator.planning.conditions import merged_conditions
+from pronote_operator.planning.conditions import Condition, merged_conditions
 from pronote_operator.planning.facts import StatefulSetFacts
+from pronote_operator.planning.policy_status import CoveredBase
 from pronote_operator.planning.restore import RestoreReport, restore_status, restored_condition
+from pronote_operator.planning.snapshot_history import ListedSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,15 @@ class Pass:
         self.pod: str | None = None
         self.source_steps: tuple[str, ...] = ()
         """What the first base was made from, step by step: told once, when it is first in service."""
-        self.planned_restore: tuple[str, str] | None = None
         self.restores_told: tuple[RestoreReport, ...] = ()
-        self.kept_told: Object | None = None
+        self.kept_told: tuple[ListedSnapshot, ...] | None = None
         """What the agent says is kept, if it was asked in this pass."""
+        self.snapshots: Object | None = None
+        """`status.snapshots` to have; None: as it was."""
+        self.backed_up: Condition | None = None
+        self.policy: str | None = None
+        """The BackupPolicy that covers the base."""
+        self.covered: CoveredBase | None = None
         self.next_pass: float | None = None
 
     def again(self, seconds: float) -> None:
@@ -101,13 +108,13 @@ class Pass:
         restore = restore_status(
             base.spec.restore,
             base.status.restore,
-            planned=self.planned_restore,
+            planned=there.restore if there is not None else None,
             in_service=base.spec.in_service,
             told=self.restores_told,
             now=self.now,
         )
         restored = restored_condition(restore, self.restores_told, before.get("conditions", []))
-        extra = [condition for condition in (restored,) if condition is not None]
+        extra = [condition for condition in (self.backed_up, restored) if condition is not None]
         status: dict[str, Any] = {
             "observedGeneration": base.metadata.generation,
             "conditions": merged_conditions(
@@ -117,6 +124,9 @@ class Pass:
         }
         if restore is not None:
             status["restore"] = restore
+        snapshots = before.get("snapshots") if self.snapshots is None else self.snapshots
+        if snapshots:
+            status["snapshots"] = snapshots
         if self.school_year is not None:
             state = "InService" if base.spec.in_service else "Kept"
             status["schoolYear"] = self.school_year

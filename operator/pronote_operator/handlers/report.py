@@ -10,7 +10,7 @@ from pronote_operator.api.constants import API_VERSION
 from pronote_operator.api.pronotebase import PronoteBase
 from pronote_operator.cluster.client import KubeClient, Object
 from pronote_operator.cluster.events import About, EventRecorder
-from pronote_operator.cluster.kinds import BASES, CHANNELS, Kind
+from pronote_operator.cluster.kinds import BASES, CHANNELS, POLICIES, Kind
 from pronote_operator.errors import ApiError
 from pronote_operator.handlers.keys import Key
 from pronote_operator.handlers.store import ObjectStore
@@ -40,6 +40,17 @@ class Reporter:
         """Write the status of a channel if it changed."""
         await self._write(CHANNELS, key, uid, status)
 
+    async def policy(self, key: Key, uid: str, status: Object) -> None:
+        """Write the status of a policy if it changed."""
+        await self._write(POLICIES, key, uid, status)
+
+    async def event(self, key: Key, *, warning: bool, reason: str, action: str, note: str) -> None:
+        """Post an Event about a base."""
+        body = self._store.get(key)
+        if body is not None:
+            about = About("PronoteBase", key.namespace, key.name, body["metadata"]["uid"])
+            await self._recorder.post(about, warning=warning, reason=reason, action=action, note=note)
+
     async def _write(self, kind: Kind, key: Key, uid: str, status: Object) -> Object | None:
         """Write a status if it changed; the one that was there before, or None when nothing was written."""
         body = self._store.get(key)
@@ -61,22 +72,14 @@ class Reporter:
 
     async def loaded(self, key: Key, steps: Sequence[str]) -> None:
         """Tell, step by step, what the first base of a school was made from."""
-        body = self._store.get(key)
-        if body is None:
-            return
-        about = About("PronoteBase", key.namespace, key.name, body["metadata"]["uid"])
         for step in steps:
-            await self._recorder.post(about, warning=False, reason="SourceLoaded", action="Load", note=step)
+            await self.event(key, warning=False, reason="SourceLoaded", action="Load", note=step)
 
     async def repaired(self, key: Key, kind: str, name: str, paths: list[str]) -> None:
         """Tell that a child of a base was changed by somebody else and is changed back."""
-        body = self._store.get(key)
-        if body is None:
-            return
-        about = About("PronoteBase", key.namespace, key.name, body["metadata"]["uid"])
         note = f"{kind} {name} was changed by somebody else and is changed back ({', '.join(paths[:5])})"
         logger.info("%s: %s", key, note)
-        await self._recorder.post(about, warning=False, reason="ChildRepaired", action="Apply", note=note)
+        await self.event(key, warning=False, reason="ChildRepaired", action="Apply", note=note)
 
 
 def _news(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[bool, str, str, str]]:

@@ -19,6 +19,7 @@ from pronote_operator.handlers.fleet import Fleet
 from pronote_operator.handlers.keys import Key, base_key
 from pronote_operator.handlers.report import Reporter
 from pronote_operator.handlers.shared import Shared
+from pronote_operator.handlers.snapshots import SnapshotDesk
 from pronote_operator.handlers.store import ObjectStore
 
 KEY = base_key("schools", "jean-moulin")
@@ -115,6 +116,7 @@ class Bench:
         given = {"uai": "0750654D", "displayName": "Collège Jean Moulin", "source": {"empty": {}}, **spec}
         self.body: Object = {"metadata": metadata, "spec": given, "status": {"observedGeneration": -1}}
         self.agents = MemoryAgents()
+        self.now = dt.datetime(2026, 11, 24, 8, tzinfo=dt.UTC)
         self.api = MemoryApi(self.body)
         self.store = ObjectStore()
         self.store.put(KEY, self.body)
@@ -133,6 +135,19 @@ class Bench:
             }
         )
         self.repaired: list[tuple[str, list[str]]] = []
+        self.marked: list[Key] = []
+        self.reporter = Reporter(self.api, self.store, Silence())  # type: ignore[arg-type]
+        self.desk = SnapshotDesk(
+            agents=self.agents,  # type: ignore[arg-type]
+            store=self.store,
+            shared=shared,
+            reporter=self.reporter,
+            mark=self.marked.append,
+            ready=lambda: True,
+            count=lambda kind, result: None,
+            clock=lambda: self.now,
+        )
+        self.shared = shared
         self.fleet = Fleet(on_change=lambda _: None, on_turn=lambda _: None)
         self.reconcile = BaseReconciler(
             client=self.api,  # type: ignore[arg-type]
@@ -140,12 +155,13 @@ class Bench:
             shared=shared,
             book=self.book,
             fleet=self.fleet,
-            reporter=Reporter(self.api, self.store, Silence()),  # type: ignore[arg-type]
+            reporter=self.reporter,
+            snapshots=self.desk,
             options=BuilderOptions(operator_image="localhost/pronote-operator:dev"),
             agents=self.agents,  # type: ignore[arg-type]
             prepare_namespace=nothing,
             on_repair=self.note_repair,
-            clock=lambda: dt.datetime(2026, 11, 24, 8, tzinfo=dt.UTC),
+            clock=lambda: self.now,
         )
 
     async def note_repair(self, key: Key, kind: str, name: str, paths: list[str]) -> None:
@@ -197,7 +213,8 @@ async def test_the_first_pass_applies_twelve_children_and_one_status(bench: Benc
     assert len(bench.api.writes()) == 13
     assert bench.api.writes()[-2:] == ["StatefulSet jean-moulin", "jean-moulin"], "the pod last, then the report"
     conditions = {c["type"]: c["status"] for c in bench.api.base["status"]["conditions"]}
-    assert conditions == {"Ready": "True", "InService": "True", "UpToDate": "True"}
+    assert conditions == {"Ready": "True", "InService": "True", "UpToDate": "True", "BackedUp": "False"}
+    assert bench.condition("BackedUp") == ("False", "NoPolicy")
 
 
 async def test_a_pass_with_nothing_to_do_sends_no_request(bench: Bench) -> None:
