@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -83,6 +84,7 @@ class MemoryAgents:
 
     def __init__(self) -> None:
         self.answers: dict[str, Object] = {}
+        self.script: Callable[[str, Object], Object] | None = None
         self.asked: list[str] = []
 
     async def of(self, _: Key) -> MemoryAgents:
@@ -94,8 +96,19 @@ class MemoryAgents:
     async def snapshots(self) -> Object:
         return self._answer("snapshots")
 
-    def _answer(self, question: str) -> Object:
+    async def take(self, order: Object, progress: object = None) -> Object:
+        return self._answer(f"take {order['name']}", order)
+
+    async def verify(self, name: str) -> Object:
+        return self._answer(f"verify {name}")
+
+    async def delete(self, names: tuple[str, ...]) -> Object:
+        return self._answer(f"delete {' '.join(names)}")
+
+    def _answer(self, question: str, order: Object | None = None) -> Object:
         self.asked.append(question)
+        if self.script is not None:
+            return self.script(question, order or {})
         if question not in self.answers:
             raise AgentError("Unreachable", "the agent of the base does not answer")
         return self.answers[question]
@@ -104,14 +117,14 @@ class MemoryAgents:
 class Bench:
     """One base and its reconciler."""
 
-    def __init__(self, **spec: Any) -> None:
+    def __init__(self, *, created: str = "2026-11-24T00:00:00Z", **spec: Any) -> None:
         metadata = {
             "name": KEY.name,
             "namespace": KEY.namespace,
             "uid": "u1",
             "generation": 1,
             "resourceVersion": "1",
-            "creationTimestamp": "2026-11-24T00:00:00Z",
+            "creationTimestamp": created,
         }
         given = {"uai": "0750654D", "displayName": "Collège Jean Moulin", "source": {"empty": {}}, **spec}
         self.body: Object = {"metadata": metadata, "spec": given, "status": {"observedGeneration": -1}}
