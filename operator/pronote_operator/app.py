@@ -128,6 +128,7 @@ class Operator:
             reporter=self._reporter,
             agents=agents,
             snapshots=self._snapshots,
+            max_concurrent_restores=settings.max_concurrent_restores,
             options=BuilderOptions(
                 operator_image=settings.image,
                 image_pull_policy=settings.image_pull_policy,

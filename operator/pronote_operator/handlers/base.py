@@ -46,6 +46,8 @@ from pronote_operator.planning.turns import Candidate, may_take_due_release
 logger = logging.getLogger(__name__)
 
 WAIT_SECONDS = 2.0
+RESTORE_TIME = dt.timedelta(minutes=30)
+"""A restore that takes longer is not counted among those that others wait for."""
 REFERENCE_SECONDS = 30.0
 """How soon a Secret that is referred to is looked for again: it carries no label of ours and is not watched."""
 STALLED_SECONDS = 60.0
@@ -58,6 +60,7 @@ class BaseReconciler:
     """Reconciles bases.
 
     Args:
+        max_concurrent_restores: bases that are restored at the same time; others wait.
         prepare_namespace: has Secrets of a namespace readable and listed; called before anything else in it.
         clock: the present, aware.
     """
@@ -74,6 +77,7 @@ class BaseReconciler:
         agents: Agents,
         snapshots: SnapshotDesk,
         options: BuilderOptions,
+        max_concurrent_restores: int,
         prepare_namespace: Callable[[str], Awaitable[None]],
         on_repair: Repaired,
         clock: Callable[[], dt.datetime],
@@ -88,6 +92,7 @@ class BaseReconciler:
         self._agents = agents
         self._snapshots = snapshots
         self._options = options
+        self._max_concurrent_restores = max_concurrent_restores
         self._prepare_namespace = prepare_namespace
         self._clock = clock
 
@@ -175,7 +180,7 @@ class BaseReconciler:
         loaded = await self._loaded(outcome, claims)
         outcome.school_year = self._school_year(outcome, claims, loaded=loaded)
         release = self._release(outcome)
-        restore = restore_in_force(base.spec.restore, there.restore if there is not None else None)
+        restore = self._restore(outcome)
         ctx = BuildContext(
             base=base,
             options=self._options,
@@ -228,6 +233,18 @@ class BaseReconciler:
             return False
         outcome.source_steps = source_steps(told)
         return True
+
+    def _restore(self, outcome: Pass) -> tuple[str, str] | None:
+        """The restore to have in the plan: a new one when there is room for it, each costs a school a restart."""
+        there = outcome.statefulset.restore if outcome.statefulset is not None else None
+        wanted = restore_in_force(outcome.base.spec.restore, there)
+        if wanted == there or outcome.statefulset is None or outcome.statefulset.replicas == 0:
+            return wanted
+        under_way = self._fleet.restores(outcome.now - RESTORE_TIME, but=outcome.key)
+        if under_way < self._max_concurrent_restores:
+            return wanted
+        outcome.again(REFERENCE_SECONDS)
+        return there
 
     async def _follow_restore(self, outcome: Pass) -> None:
         """Learn from the agent how a restore went, once its server is ready."""
@@ -363,6 +380,7 @@ class BaseReconciler:
             ready=as_wanted(found) and not outcome.stalled and not outcome.missing,
             in_service=serving(found),
             stalled=outcome.stalled is not None,
+            restoring=outcome.restoring_since,
             policy=outcome.policy,
             covered=outcome.covered,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -24,6 +25,8 @@ class Member:
     policy: str | None = None
     covered: CoveredBase | None = None
     """How it stands with its backups; None without a policy."""
+    restoring: dt.datetime | None = None
+    """Since when a restore is carried out; None when none is."""
 
 
 class Fleet:
@@ -57,7 +60,8 @@ class Fleet:
             return
         self._members[key] = member
         self._tell_policies(before, member)
-        if before is not None and replace(before, policy=member.policy, covered=member.covered) == member:
+        same = {"policy": member.policy, "covered": member.covered, "restoring": member.restoring}
+        if before is not None and replace(before, **same) == member:  # type: ignore[arg-type]
             return
         for channel in {before.channel if before else None, member.channel} - {None}:
             assert channel is not None
@@ -99,6 +103,14 @@ class Fleet:
     def of_policy(self, policy: str) -> list[CoveredBase]:
         """How the bases of a policy stand."""
         return [m.covered for m in self._members.values() if m.policy == policy and m.covered is not None]
+
+    def restores(self, since: dt.datetime, *, but: Key) -> int:
+        """How many bases, but one, began a restore since then that has not ended.
+
+        One that takes longer is counted no more: a broken base never delays another.
+        """
+        started = (m.restoring for key, m in self._members.items() if key != but)
+        return sum(1 for moment in started if moment is not None and moment >= since)
 
     def awaits_turn(self, key: Key) -> bool:
         """Whether a base waits for its turn."""

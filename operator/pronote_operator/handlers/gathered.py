@@ -16,7 +16,7 @@ from pronote_operator.planning.base_status import Found, Verdict, conditions
 from pronote_operator.planning.conditions import Condition, merged_conditions
 from pronote_operator.planning.facts import StatefulSetFacts
 from pronote_operator.planning.policy_status import CoveredBase
-from pronote_operator.planning.restore import RestoreReport, restore_status, restored_condition
+from pronote_operator.planning.restore import RestoreReport, is_open, restore_status, restored_condition
 from pronote_operator.planning.snapshot_history import ListedSnapshot
 
 
@@ -85,6 +85,20 @@ class Pass:
         if self.statefulset is not None and self.statefulset.ready:
             return self.statefulset.version
         return self.base.status.version.current
+
+    @property
+    def restoring_since(self) -> dt.datetime | None:
+        """Since when the restore that is asked for is carried out."""
+        wanted, there = self.base.spec.restore, self.statefulset
+        if wanted is None or there is None or there.replicas == 0 or there.restore is None:
+            return None
+        if there.restore[0] != wanted.request_id or not is_open(wanted, self.base.status.restore):
+            return None
+        if any(report.request_id == wanted.request_id for report in self.restores_told):
+            return None
+        before = self.base.status.restore
+        same = before is not None and before.request_id == wanted.request_id
+        return before.started_time if before is not None and same else self.now
 
     def found(self) -> Found:
         """The pass as the conditions see it."""

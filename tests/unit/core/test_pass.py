@@ -6,6 +6,7 @@ import copy
 import datetime as dt
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -170,6 +171,7 @@ class Bench:
             fleet=self.fleet,
             reporter=self.reporter,
             snapshots=self.desk,
+            max_concurrent_restores=1,
             options=BuilderOptions(operator_image="localhost/pronote-operator:dev"),
             agents=self.agents,  # type: ignore[arg-type]
             prepare_namespace=nothing,
@@ -423,3 +425,19 @@ async def test_the_snapshots_of_another_school_are_never_mounted() -> None:
 def environment_of(bench: Bench) -> dict[str, str]:
     template = bench.api.objects["StatefulSet", "jean-moulin"]["spec"]["template"]["spec"]
     return {variable["name"]: variable["value"] for variable in template["initContainers"][0]["env"]}
+
+
+async def test_no_more_bases_are_restored_at_once_than_may_be(bench: Bench) -> None:
+    await bench.reconcile(KEY)
+    other = base_key("schools", "autre")
+    member = next(iter(bench.fleet.members()))
+    bench.fleet.put(other, replace(member, restoring=bench.now))
+    bench.api.sent.clear()
+    bench.ask(restore=RESTORE)
+    await bench.reconcile(KEY)
+    assert bench.api.writes() == ["jean-moulin"]
+    assert bench.condition("Restored") == ("Unknown", "Pending")
+
+    bench.fleet.put(other, replace(member, restoring=bench.now - dt.timedelta(hours=1)))
+    await bench.reconcile(KEY)
+    assert "StatefulSet jean-moulin" in bench.api.writes(), "one that takes too long holds nobody up"
