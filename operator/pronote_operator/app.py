@@ -52,6 +52,9 @@ from pronote_operator.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+BURST_PASSES = 500
+TRIM_SECONDS = 10.0
+"""So many passes may leave memory free that is not given back, which is done so long after the queue was empty."""
 SELECTOR = f"{LABEL_MANAGED_BY}={FIELD_MANAGER},{LABEL_BASE}"
 
 
@@ -156,6 +159,8 @@ class Operator:
         )
         self._sweep_due = asyncio.Event()
         self._failed_at_first: set[Key] = set()
+        self._passes_since_trim = 0
+        self._trim: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         """Work until cancelled or until a part fails: a part that fails ends the whole, which is then started anew."""
@@ -208,6 +213,14 @@ class Operator:
         if failed and not self.synced:
             self._failed_at_first.add(key)
         self._complete_if_all_known()
+        self._passes_since_trim += 1
+        if self._passes_since_trim >= BURST_PASSES and not self.queue.depth and self._trim is None:
+            self._trim = asyncio.get_running_loop().call_later(TRIM_SECONDS, self._give_back)
+
+    def _give_back(self) -> None:
+        """After a burst of passes: what they needed goes back to the machine."""
+        self._trim, self._passes_since_trim = None, 0
+        give_back_memory()
 
     async def _repaired(self, key: Key, kind: str, name: str, paths: list[str]) -> None:
         self._metrics.repaired(kind)
