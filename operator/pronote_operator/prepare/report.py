@@ -41,9 +41,12 @@ def _restores(history: History) -> list[Record]:
     found: dict[str, Record] = {}
     for record in history.records:
         # Of the oldest ones only a short end is kept, which does not say what it was of.
-        if record.get("step") != "restore" or "requestId" not in (found.get(str(record["key"])) or record):
+        if record.get("step") != "restore" or not (record["key"] in found or "requestId" in record):
             continue
-        told = found.setdefault(str(record["key"]), _running(record))
+        key = str(record["key"])
+        if key not in found:
+            found[key] = _running(record)
+        told = found[key]
         match record["event"]:
             case "begin":
                 told["snapshot"] = record["snapshot"]
