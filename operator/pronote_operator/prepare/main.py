@@ -1,6 +1,6 @@
 """``pronote-prepare``: the init container that makes a base's data volume hold what its data plan asks.
 
-Environment: ``PRONOTE_DATA_PLAN`` (JSON, see `plan`), ``PRONOTE_VOLUME`` (default ``/var/lib/pronote``),
+Environment: ``PRONOTE_DATA_PLAN`` (JSON, see `plan`), the mounted folders and keys (see `places`), and
 ``PRONOTE_TERMINATION_LOG`` (default ``/dev/termination-log``). Exit codes: 0 done or nothing to do, 65 refused, 74
 the volume failed (try again), 70 a fault of prepare. One JSON line on stderr says the same as the termination message.
 """
@@ -50,6 +50,7 @@ def run(environment: Mapping[str, str]) -> int:
     """
     # Looking for plug-ins in the metadata of every installed package is a tenth of the whole run.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    from pronote_operator.prepare.places import places_of
     from pronote_operator.prepare.plan import parse_plan
     from pronote_operator.prepare.run import carry_out
 
@@ -57,7 +58,7 @@ def run(environment: Mapping[str, str]) -> int:
     detail: dict[str, str] = {}
     try:
         plan = parse_plan(environment.get("PRONOTE_DATA_PLAN", ""))
-        outcome = carry_out(plan, environment.get("PRONOTE_VOLUME", "/var/lib/pronote"), _now)
+        outcome = carry_out(plan, places_of(environment), _now)
     except RefusedError as refused:
         outcome = Outcome("Refused", refused.reason, refused.message, EXIT_REFUSED)
     except OSError as error:

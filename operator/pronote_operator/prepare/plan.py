@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 ClockTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 """A time of day, ``HH:MM``, in the base's own time zone."""
 
+ClaimPath = Annotated[
+    str,
+    Field(max_length=512, pattern=r"^[^/.\x00-\x1f\x7f][^/\x00-\x1f\x7f]*(/[^/.\x00-\x1f\x7f][^/\x00-\x1f\x7f]*)*$"),
+]
+"""A path inside a claim: no part of it is empty or begins with a dot. As in the API's fields, which see."""
+
+SnapshotName = Annotated[str, Field(max_length=63, pattern=r"^[a-z]+(-[a-z]+)*-[0-9]{8}T[0-9]{4}([0-9]{2})?Z$")]
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_camel)
@@ -40,10 +48,41 @@ class EmptySource(_Strict):
         return self
 
 
+class HnotSource(_Strict):
+    """A base packed for hosting (``.HNOT``), its annexes and users, on a claim mounted at ``Places.upload``."""
+
+    claim_name: Annotated[str, Field(min_length=1, max_length=253)]
+    path: ClaimPath
+    annexes: Annotated[tuple[ClaimPath, ...], Field(max_length=16)] = ()
+    profils: ClaimPath | None = None
+
+
+class SnapshotSource(_Strict):
+    """A snapshot of another base of the namespace, or of this one before its data were lost."""
+
+    base: Annotated[str, Field(min_length=1, max_length=40)]
+    name: SnapshotName
+
+
 class Source(_Strict):
     """How the very first base of a volume is made. Exactly one member."""
 
-    empty: EmptySource
+    empty: EmptySource | None = None
+    hnot: HnotSource | None = None
+    snapshot: SnapshotSource | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if sum(member is not None for member in (self.empty, self.hnot, self.snapshot)) != 1:
+            raise ValueError("exactly one of empty, hnot and snapshot")
+        return self
+
+
+class RestoreRequest(_Strict):
+    """A snapshot to put in service ("ouvrir cette archive"); the same request is never carried out twice."""
+
+    request_id: Annotated[str, Field(max_length=63, pattern=r"^[A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?$")]
+    snapshot: SnapshotName
 
 
 class DataPlan(_Strict):
@@ -55,6 +94,7 @@ class DataPlan(_Strict):
     uai: str
     school_year: Annotated[int, Field(ge=2000, le=2999)]
     source: Source
+    restore: RestoreRequest | None = None
 
     @field_validator("uai")
     @classmethod

@@ -7,33 +7,39 @@ either.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 
 from pronote_operator.prepare import disk
 from pronote_operator.prepare.journal import Journal
 from pronote_operator.prepare.outcome import EXIT_OK, Outcome, RefusedError
+from pronote_operator.prepare.places import Places
 from pronote_operator.prepare.plan import DataPlan
 from pronote_operator.prepare.steps import Step, Verdict, steps_of
 from pronote_operator.prepare.volume import Layout, VolumeView, lock, view
 
 
-def carry_out(plan: DataPlan, root: str, now: Callable[[], str]) -> Outcome:
-    """Make the volume mounted at ``root`` hold what the plan asks.
+def carry_out(plan: DataPlan, places: Places, now: Callable[[], str]) -> Outcome:
+    """Make the data volume hold what the plan asks.
 
     Args:
+        plan: of the base.
+        places: of the volumes; the data volume is the only one that is written to.
         now: gives the time of a line of the journal, RFC 3339.
 
     Raises:
         RefusedError: the plan does not fit the volume; nothing was written.
         OSError: the volume failed; a further run continues.
     """
-    layout = Layout(root)
+    if plan.restore is not None:
+        raise RefusedError("RestoreNotSupported", "restore is not served yet")
+    layout = Layout(places.volume)
     guard = lock(layout)
     try:
         volume = view(layout)
         _check_owner(plan, volume)
-        verdicts = [(step, step.assess(volume)) for step in steps_of(plan)]
+        verdicts = [(step, step.assess(volume)) for step in steps_of(plan, places)]
         _apply(plan, layout, volume, verdicts, now)
     finally:
         os.close(guard)
@@ -68,12 +74,25 @@ def _apply(
         if waste:
             _sweep(layout, waste, journal)
         for step, verdict in todo:
-            if verdict == "CarryOut":
-                journal.append("begin", key=step.key, step=step.kind, schoolYear=step.school_year)
-                step.carry_out(layout)
-            journal.append("end", key=step.key, step=step.kind, schoolYear=step.school_year)
+            said = {"key": step.key, "step": step.kind, "schoolYear": step.school_year}
+            if verdict == "RecordEnd":
+                journal.append("end", **said, message="an earlier run made it")
+                continue
+            if not volume.history.begun(step.key):
+                journal.append("begin", **said)
+            journal.append("end", **said, message=_built(step, layout))
     finally:
         journal.close()
+
+
+def _built(step: Step, layout: Layout) -> str:
+    try:
+        return step.carry_out(layout)
+    except Exception:
+        # The next run would sweep it too, and say so in the journal: a line for each of many tries.
+        with contextlib.suppress(OSError):
+            disk.remove_tree(layout.staging(step.school_year))
+        raise
 
 
 def _sweep(layout: Layout, waste: tuple[str, ...], journal: Journal) -> None:

@@ -20,8 +20,9 @@ from pathlib import Path
 from types import BuiltinFunctionType
 from typing import Any, Literal
 
+from pronote_operator.prepare import empty as _empty  # noqa: F401 - imported early, so that a run imports nothing
 from pronote_operator.prepare import main
-from pronote_operator.prepare import run as _imported_early  # noqa: F401 - so that a run imports nothing
+from pronote_operator.prepare import run as _run  # noqa: F401 - likewise
 
 How = Literal["before", "after", "torn", "ENOSPC"]
 """``torn`` writes the first half of a write and then kills; ``ENOSPC`` fails the call instead of killing."""

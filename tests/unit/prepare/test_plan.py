@@ -56,7 +56,7 @@ def test_valid_uais_are_accepted(uai: str) -> None:
         (changed("schoolYear", 26), "schoolYear: Input should be greater than or equal to 2000"),
         (changed("namespace", ""), "namespace: String should have at least 1 character"),
         (changed("name", "x" * 41), "name: String should have at most 40 characters"),
-        (changed("source", {}), "source.empty: Field required"),
+        (changed("source", {}), "source: exactly one of empty, hnot and snapshot"),
         (
             changed("source.empty.slotMinutes", 0),
             "source.empty.slotMinutes: Input should be greater than or equal to 1",
@@ -75,10 +75,9 @@ def test_an_invalid_plan_is_refused_with_the_field_and_what_is_allowed(text: str
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("restore", {"requestId": "a", "snapshot": "archive-20261123T023000Z"}),
         ("switchover", {"from": 2025}),
-        ("restore", None),
-        ("source.hnot", {"path": "base.HNOT"}),
+        ("restore", {"requestId": "a", "snapshot": "archive-20261123T023000Z", "force": True}),
+        ("source.hnot", {"claimName": "upload", "path": "base.HNOT", "password": ""}),
         ("source.empty.weekStart", "monday"),
         ("school_year", 2026),
     ],
@@ -91,13 +90,13 @@ def test_a_member_that_is_not_known_is_refused_and_never_ignored(path: str, valu
 
 
 def test_an_unknown_member_comes_before_other_faults_since_a_newer_release_may_read_the_plan() -> None:
-    plan = {**PLAN, "restore": {}, "source": {}}
-    with pytest.raises(RefusedError, match="restore") as refused:
+    plan = {**PLAN, "switchover": {}, "source": {}}
+    with pytest.raises(RefusedError, match="switchover") as refused:
         parse_plan(json.dumps(plan))
     assert refused.value.reason == "UnknownStep"
 
 
-@pytest.mark.parametrize(("plan", "reason"), [("{", "InvalidPlan"), (changed("restore", {}), "UnknownStep")])
+@pytest.mark.parametrize(("plan", "reason"), [("{", "InvalidPlan"), (changed("switchover", {}), "UnknownStep")])
 def test_a_refused_plan_writes_nothing_and_exits_65(volume: Volume, plan: str, reason: str) -> None:
     assert volume.prepare(plan) == 65
     assert volume.said["result"] == "Refused"
