@@ -11,9 +11,11 @@ import errno
 import json
 import os
 import posix
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +25,10 @@ from typing import Any, Literal
 from pronote_operator.prepare import empty as _empty  # noqa: F401 - imported early, so that a run imports nothing
 from pronote_operator.prepare import hnot as _hnot  # noqa: F401 - likewise
 from pronote_operator.prepare import main
+from pronote_operator.prepare import restore as _restore  # noqa: F401 - likewise
 from pronote_operator.prepare import run as _run  # noqa: F401 - likewise
 from pronote_operator.prepare import sqlite as _sqlite  # noqa: F401 - likewise
+from pronote_operator.snapshots import reserve
 
 How = Literal["before", "after", "torn", "ENOSPC"]
 """``torn`` writes the first half of a write and then kills; ``ENOSPC`` fails the call instead of killing."""
@@ -74,6 +78,24 @@ class Killer:
         exit_code, killed, calls = json.loads(self._process.stdout.readline())
         return Run(exit_code, killed, tuple(calls))
 
+    def photograph(self, environment: dict[str, str], folders: list[str], album: Path) -> list[tuple[str, Path]]:
+        """Run prepare to its end, and copy folders to ``album`` at each system call that finds them changed.
+
+        A copy is what a kill at that moment leaves. So one run with its calls of borg, which take most of the time,
+        gives the state after a kill at every instruction of it.
+
+        Returns:
+            For each copy, the call that came next and where it is: a folder with one copy of each of ``folders``.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps([environment, [folders, str(album)]]) + "\n")
+        self._process.stdin.flush()
+        exit_code, killed, _ = json.loads(self._process.stdout.readline())
+        assert (exit_code, killed) == (0, False)
+        taken = sorted(album.iterdir(), key=lambda folder: int(folder.name))
+        return [((folder / "call").read_text(), folder) for folder in taken]
+
     def close(self) -> None:
         """End the small process."""
         self._process.communicate()
@@ -81,18 +103,24 @@ class Killer:
 
 def serve() -> None:
     """The small process: an order per line in, a run per line out."""
+    reserve._SMALLEST = reserve._LARGEST = 1 << 16  # half a gigabyte would be kept for each repository of these tests
     for line in sys.stdin:
         environment, at = json.loads(line)
-        run = _run_forked(environment, None if at is None else Point(*at))
+        if at is not None and isinstance(at[0], list):
+            run = _run_forked(environment, Camera([Path(folder) for folder in at[0]], Path(at[1])))
+        else:
+            run = _run_forked(environment, None if at is None else Point(*at))
         print(json.dumps([run.exit_code, run.killed, run.calls]), flush=True)
 
 
-def _run_forked(environment: dict[str, str], point: Point | None) -> Run:
+def _run_forked(environment: dict[str, str], point: Point | Camera | None) -> Run:
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reader)
         with contextlib.suppress(BaseException):
+            if isinstance(point, Camera):
+                point.child(environment)
             _child(environment, point, writer)
         os._exit(99)
     os.close(writer)
@@ -150,6 +178,67 @@ def _child(environment: dict[str, str], point: Point | None, trace: int) -> None
     exit_now(main.run(environment))
 
 
+class Camera:
+    """Copies folders whenever they changed since the last copy. See `Killer.photograph`."""
+
+    def __init__(self, folders: list[Path], album: Path) -> None:
+        self._folders = folders
+        self._album = album
+        self._seen: list[object] = []
+        self._taken = 0
+        self._busy = False
+
+    def child(self, environment: dict[str, str]) -> None:
+        """Run prepare in this process, and end it."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        for name in dir(posix):
+            call = getattr(posix, name)
+            if isinstance(call, BuiltinFunctionType) and hasattr(os, name) and name not in _NOT_COUNTED:
+                setattr(os, name, self._watched(name, call))
+        code = main.run(environment)
+        self._busy = True
+        posix._exit(code)
+
+    def _watched(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            # A photograph takes calls of its own. Other threads only read what borg says.
+            if self._busy or threading.current_thread() is not threading.main_thread():
+                return call(*args, **kwargs)
+            self._look(f"{name} {args[0] if args else ''}")
+            if name == "write" and len(args[1]) > 1:
+                # In two halves, for what a kill in the middle leaves.
+                half = len(args[1]) // 2
+                written = posix.write(args[0], bytes(args[1])[:half])
+                self._look(f"{name} torn")
+                return written + posix.write(args[0], bytes(args[1])[half:])
+            return call(*args, **kwargs)
+
+        return wrapper
+
+    def _look(self, call: str) -> None:
+        self._busy = True
+        try:
+            seen = [self._state(folder) for folder in self._folders]
+            if seen != self._seen:
+                self._seen = seen
+                into = self._album / str(self._taken)
+                self._taken += 1
+                for folder in self._folders:
+                    shutil.copytree(folder, into / folder.name, symlinks=True)
+                (into / "call").write_text(call)
+        finally:
+            self._busy = False
+
+    def _state(self, folder: Path) -> object:
+        found = []
+        for parent, _, names in os.walk(folder):
+            for name in names:
+                status = os.lstat(f"{parent}/{name}")
+                found.append((parent, name, status.st_size, status.st_mtime_ns, status.st_ino))
+            found.append((parent, "", 0, 0, 0))
+        return sorted(found)
+
+
 @dataclass(frozen=True)
 class Entry:
     """One file or folder of a volume; files with their content."""
@@ -158,12 +247,12 @@ class Entry:
     content: bytes | None
 
 
-def tree(root: Path, *, without: str = "") -> dict[str, Entry]:
-    """Everything under a volume, by relative path; ``without`` names one file to leave out."""
+def tree(root: Path, *without: str) -> dict[str, Entry]:
+    """Everything under a volume, by relative path; ``without`` names files to leave out."""
     return {
         str(path.relative_to(root)): Entry(path.lstat().st_mode & 0o7777, path.read_bytes() if path.is_file() else None)
         for path in sorted(root.rglob("*"))
-        if str(path.relative_to(root)) != without
+        if str(path.relative_to(root)) not in without
     }
 
 

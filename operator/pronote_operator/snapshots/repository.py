@@ -1,0 +1,381 @@
+"""The repository of a base's snapshots, over the command borg (1.2).
+
+Beside the repository, on the same volume, are ``catalogue.json`` (see `catalogue`), ``lock`` (see `lock`), ``reserve``
+(see `reserve`), ``borg/`` (borg's own state: with it a restart of the pod need not read the whole repository again),
+``config.copy`` (the repository's settings and its encrypted key, in case the original is damaged) and ``damaged/`` (see
+`repair`). Nothing there is readable without the key, but for names, times and sizes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import errno
+import json
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from pronote_operator.api.snapshots import parsed_name
+from pronote_operator.snapshots.borg import Message
+from pronote_operator.snapshots.checks import count_pupils
+from pronote_operator.snapshots.errors import Reason, SnapshotError
+from pronote_operator.snapshots.members import BASE_FILE, members_of, write_members
+from pronote_operator.snapshots.model import StoredSnapshot, Verification
+from pronote_operator.snapshots.repair import Problems, forget_old, give_back, problems_of, put_aside
+from pronote_operator.snapshots.sources import Sources, sources_of, unread
+from pronote_operator.snapshots.store import LONG_SECONDS, Result, Store, of_volume
+
+logger = logging.getLogger(__name__)
+
+CREATE_OPTIONS: Final = ("--chunker-params", "fixed,4096", "--compression", "zstd,3")
+"""4096 is the page of SQLite: a page that did not change is not stored again."""
+
+CHECK_CODES: Final = frozenset({0, 1})
+"""``borg check`` ends with 1 when it finds damage, and ``borg create`` with a warning."""
+
+MARGIN_BYTES: Final = 64 << 20
+"""Room that a verification leaves on the volume of its scratch folder: the school writes there too."""
+
+Progress = Callable[[int, int], None]
+"""Gets bytes done and bytes in all, on whatever thread."""
+
+
+class Repository:
+    """One repository. Every method may block for long, and raises `SnapshotError`.
+
+    Args:
+        path: its folder. It is made at the first `take`; the folder that it is in exists.
+        key_file: holds the passphrase.
+        read_only: nothing is written, not even a lock: for a volume that is mounted read-only.
+        cancelled: ends, once set, what is under way with the reason ``Cancelled``.
+        background: whether borg gives way to everybody else.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        key_file: Path,
+        *,
+        read_only: bool = False,
+        cancelled: threading.Event | None = None,
+        background: bool = False,
+    ) -> None:
+        self._store = Store(path, key_file, read_only=read_only, cancelled=cancelled, background=background)
+
+    # Reading
+
+    def snapshots(self) -> tuple[StoredSnapshot, ...]:
+        """All snapshots, oldest first; none when a repository was never made here.
+
+        Raises:
+            SnapshotError: the repository cannot be read; ``RepositoryMissing`` when a read-only one is not there.
+        """
+        with self._store.work():
+            return self._store.listed().ordered
+
+    def remembered(self) -> tuple[StoredSnapshot, ...]:
+        """What `snapshots` gave the last time, oldest first. Never runs borg, never raises."""
+        return self._store.catalogue().ordered
+
+    def find(self, name: str) -> StoredSnapshot:
+        """The snapshot of a name.
+
+        Raises:
+            SnapshotError: ``SnapshotMissing``, or the repository cannot be read.
+        """
+        found = self._by_name(name)
+        if found is None:
+            raise SnapshotError(Reason.SNAPSHOT_MISSING, f"there is no snapshot {name}")
+        return found
+
+    def extract(self, name: str, into: Path) -> StoredSnapshot:
+        """Write ``base.sqlite`` and, if the snapshot has annexes, ``annexes/`` into a folder, and sync them.
+
+        Args:
+            into: made when it is not there; nothing in it is replaced.
+
+        Raises:
+            SnapshotError: ``SnapshotMissing``, ``SnapshotDamaged`` (what came so far is left there), …
+            OSError: the folder's volume failed.
+        """
+        with self._store.work():
+            snapshot = self.find(name)
+            into.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                whole = self._written(name, into)
+            except SnapshotError as error:
+                if error.reason is not Reason.REPOSITORY_DAMAGED:
+                    raise
+                # If the list of snapshots can be read, it is this one that is damaged.
+                self._store.run("list", "--json", str(self._store.path))
+                raise SnapshotError(Reason.SNAPSHOT_DAMAGED, f"parts of {name} cannot be read") from error
+            if not whole:
+                raise SnapshotError(Reason.SNAPSHOT_DAMAGED, f"{name} cannot be read to its end")
+            return snapshot
+
+    def verify(self, name: str, scratch: Path) -> Verification:
+        """Read a snapshot as a whole: extract it aside, open its base, and have borg check every datum.
+
+        Args:
+            scratch: a folder for the extraction, removed before and after. Nothing else may be in it.
+
+        Raises:
+            SnapshotError: ``SnapshotDamaged``: remembered, see `StoredSnapshot.damaged`. ``RepositoryDamaged``: this
+                snapshot is good, and the repository holds damage elsewhere. ``NoRoom``: nothing was tried.
+        """
+        store = self._store
+        with store.work():
+            snapshot = self.find(name)
+            try:
+                pupils, size = self._opened_aside(snapshot, scratch)
+            except SnapshotError as error:
+                if error.reason is Reason.SNAPSHOT_DAMAGED:
+                    store.remember(store.catalogue().marked(name, damaged=True), suspect=True)
+                elif error.reason is Reason.REPOSITORY_DAMAGED:
+                    store.remember(store.catalogue(), suspect=True)
+                raise
+            if self._check("--verify-data", store.archive(name)).any:
+                store.remember(store.catalogue().marked(name, damaged=False), suspect=True)
+                said = f"{name} is good, but the repository that it is in holds damage"
+                raise SnapshotError(Reason.REPOSITORY_DAMAGED, said)
+            verified = dt.datetime.now(dt.UTC)
+            store.remember(store.catalogue().marked(name, damaged=False, verified=verified))
+            return Verification(name, pupils, size, verified)
+
+    @property
+    def repository_bytes(self) -> int:
+        """What the repository takes on its volume; without the reserve and borg's own state."""
+        found = 0
+        for folder, _, names in os.walk(self._store.path):
+            for name in names:
+                try:
+                    found += Path(folder, name).lstat().st_blocks * 512
+                except FileNotFoundError:
+                    continue
+        return found
+
+    @property
+    def volume_free_bytes(self) -> int:
+        """What is free on its volume."""
+        return _free_bytes(self._store.beside)
+
+    # Writing
+
+    def take(
+        self,
+        name: str,
+        *,
+        base: Path,
+        annexes: Path | None,
+        uai: str,
+        school_year: int,
+        version: str,
+        taken: dt.datetime,
+        progress: Progress | None = None,
+    ) -> StoredSnapshot:
+        """Store a snapshot. One of that name that is there already is given back, and nothing is stored.
+
+        Args:
+            name: see `api.snapshots`.
+            base: folder with ``base.sqlite``, to which nobody writes (a checkpoint).
+            annexes: folder of the annexes, or None for a snapshot without; files that come and go in it do no harm.
+            taken: the moment that the base is of.
+            progress: see `Progress`.
+
+        Raises:
+            SnapshotError: nothing of it is listed.
+            ValueError: the name is none.
+        """
+        kind, _ = parsed_name(name)
+        store = self._store
+        with store.work(), of_volume():
+            store.make()
+            if store.catalogue().suspect:
+                self._mend()
+            there = self._mending(lambda: self._by_name(name))
+            if there is not None:
+                return there
+            sources = sources_of(base, annexes)
+            described = StoredSnapshot(
+                name, kind, school_year, version, uai, taken, sources.size_bytes, 0, 0.0, False, annexes is not None
+            )
+            self._mending(lambda: self._store_archive(described, sources, progress))
+            if store.catalogue().mended:
+                self._fill_gaps()
+            return self.find(name)
+
+    def delete(self, names: Iterable[str]) -> None:
+        """Delete snapshots; a name that is not there is as good as deleted. Their room comes back by `compact`.
+
+        Works on a full volume: the reserve is given away for it.
+        """
+        store = self._store
+        with store.work(), of_volume():
+            if not store.path.exists():
+                return
+            listed = {snapshot.name for snapshot in self._mending(store.listed).ordered}
+            doomed = [name for name in dict.fromkeys(names) if name in listed] + store.checkpoints()
+            if doomed:
+                self._mending(lambda: store.with_reserve(lambda: self._delete_archives(doomed)))
+
+    def compact(self) -> None:
+        """Give the room of deleted snapshots, and of what was left half stored, back to the volume."""
+        store = self._store
+        with store.work(), of_volume():
+            if not store.path.exists():
+                return
+            forget_old(store.damaged_folder, time.time(), all_of_them=self.volume_free_bytes < MARGIN_BYTES)
+            listed = self._mending(store.listed).snapshots
+            self._mending(
+                lambda: store.with_reserve(
+                    lambda: store.run("compact", "--threshold", "5", str(store.path), seconds=LONG_SECONDS)
+                )
+            )
+            store.keep_reserve()
+            store.committed(listed)
+
+    # Steps
+
+    def _by_name(self, name: str) -> StoredSnapshot | None:
+        return next((found for found in self._store.listed().ordered if found.name == name), None)
+
+    def _written(self, name: str, into: Path) -> bool:
+        store = self._store
+        annexes = store.description(name).get("annexesPath")
+        listing = ["--json-lines", "--format", "{type}{path}{size}{source}{health}", store.archive(name)]
+        run = store.run("list", *listing, seconds=LONG_SECONDS)
+        members = members_of(run.output.splitlines(), annexes, name)
+        words = [*store.reading("export-tar"), store.archive(name), "-"]
+        with store.borg.stream(words, seconds=LONG_SECONDS) as (tar, _):
+            return write_members(tar, members, into, name)
+
+    def _opened_aside(self, snapshot: StoredSnapshot, scratch: Path) -> tuple[int | None, int]:
+        """Pupils and bytes of a snapshot that is extracted for a moment."""
+        no_room = SnapshotError(Reason.NO_ROOM, f"verifying {snapshot.name} takes {snapshot.size_bytes} bytes of room")
+        shutil.rmtree(scratch, ignore_errors=True)
+        try:
+            scratch.mkdir(mode=0o700, parents=True)
+            if _free_bytes(scratch) < snapshot.size_bytes + MARGIN_BYTES:
+                raise no_room
+            self.extract(snapshot.name, scratch)
+            pupils = count_pupils(scratch / BASE_FILE, snapshot.name)
+            return pupils, sum(file.stat().st_size for file in scratch.rglob("*") if file.is_file())
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise no_room from error
+            raise SnapshotError(Reason.STORE_FAILED, f"the scratch folder answered: {error.strerror}") from error
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _store_archive(self, described: StoredSnapshot, sources: Sources, progress: Progress | None) -> None:
+        store = self._store
+
+        def on_progress(message: Message) -> None:
+            if progress is not None and message.get("type") == "archive_progress" and "original_size" in message:
+                progress(min(int(message["original_size"]), sources.size_bytes), sources.size_bytes)
+
+        run = store.run(
+            "create",
+            "--json",
+            "--progress",
+            "--list",
+            "--filter",
+            "EC",
+            *CREATE_OPTIONS,
+            "--comment",
+            _comment(described, sources.annexes_path),
+            *sources.options,
+            store.archive(described.name),
+            *sources.paths,
+            seconds=LONG_SECONDS,
+            folder=sources.base,
+            environment=sources.environment,
+            on_progress=on_progress,
+            accept=CHECK_CODES,
+        )
+        unreadable = unread(run, sources)
+        if unreadable:
+            self._delete_archives([described.name])
+            said = f"{len(unreadable)} files could not be read whole, the first is {unreadable[0][-200:]}"
+            raise SnapshotError(Reason.CHECKPOINT_FAILED, said)
+        archive = json.loads(run.output)["archive"]
+        stored = replace(
+            described,
+            stored_bytes=int(archive["stats"]["deduplicated_size"]),
+            duration_seconds=round(float(archive["duration"]), 3),
+        )
+        store.committed({**store.catalogue().snapshots, str(archive["id"]): stored})
+
+    def _delete_archives(self, names: list[str]) -> None:
+        store = self._store
+        store.run("delete", str(store.path), *names, seconds=LONG_SECONDS)
+        store.committed({key: kept for key, kept in store.catalogue().snapshots.items() if kept.name not in names})
+
+    # Damage
+
+    def _check(self, *arguments: str) -> Problems:
+        run = self._store.run("check", "--info", *arguments, seconds=LONG_SECONDS, accept=CHECK_CODES)
+        found = problems_of(run)
+        return replace(found, any=found.any or run.code != 0)
+
+    def _mending(self, action: Callable[[], Result]) -> Result:
+        """Do something; where damage prevents it, mend the repository and do it then."""
+        try:
+            return action()
+        except SnapshotError as error:
+            if error.reason is not Reason.REPOSITORY_DAMAGED:
+                raise
+        self._mend()
+        return action()
+
+    def _mend(self) -> None:
+        """Mend the repository if it is damaged indeed; see `repair` for why nothing good is lost."""
+        store = self._store
+        path = str(store.path)
+        if not self._check("--verify-data", path).any:
+            store.remember(store.catalogue(), suspect=False)
+            return
+        logger.error("The repository of the snapshots is damaged and is mended")
+        aside = put_aside(store.path, store.damaged_folder)
+        try:
+            found = self._check("--repair", "--verify-data", path)
+        finally:
+            give_back(aside)
+            store.forget_state()
+        catalogue = store.listed()
+        for name in found.archives:
+            catalogue = catalogue.marked(name, damaged=True)
+        store.remember(catalogue, suspect=False, mended=bool(found.archives))
+        logger.warning(
+            "The repository of the snapshots was mended",
+            extra={"fields": {"damagedSnapshots": sorted(found.archives)}},
+        )
+
+    def _fill_gaps(self) -> None:
+        """Put data that were stored again into the gaps that a repair left in earlier snapshots."""
+        store = self._store
+        still = self._check("--repair", "--archives-only", str(store.path)).archives
+        store.forget_state()
+        catalogue = store.listed()
+        for snapshot in catalogue.ordered:
+            catalogue = catalogue.marked(snapshot.name, damaged=snapshot.damaged and snapshot.name in still)
+        store.remember(catalogue, mended=bool(still))
+
+
+def _comment(described: StoredSnapshot, annexes_path: str | None) -> str:
+    """What a snapshot says of itself; borg reads braces as placeholders unless they are doubled."""
+    members: dict[str, Any] = {**described.as_json(), "annexesPath": annexes_path}
+    for known_later in ("storedBytes", "durationSeconds", "damaged", "verifiedTime"):
+        del members[known_later]
+    return json.dumps(members, ensure_ascii=False).replace("{", "{{").replace("}", "}}")
+
+
+def _free_bytes(folder: Path) -> int:
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize

@@ -1,0 +1,103 @@
+"""What goes into a snapshot, and how borg is told."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pronote_operator.snapshots.borg import Run
+from pronote_operator.snapshots.errors import Reason, SnapshotError
+from pronote_operator.snapshots.members import BASE_FILE
+
+_OPTIONS: Final = ("--noacls", "--noxattrs", "--noflags", "--numeric-ids")
+"""Owners and rights are the pod's, and are given anew when a snapshot is extracted."""
+
+_MOST_EXCLUDED: Final = 1000
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The files of one snapshot."""
+
+    base: Path
+    """Folder of ``base.sqlite``; borg runs in it."""
+    annexes: Path | None
+    """Absolute."""
+    size_bytes: int
+    excluded: tuple[str, ...]
+    """What is neither file nor folder among the annexes: it is not stored."""
+
+    @property
+    def annexes_path(self) -> str | None:
+        """Path of the annexes in the archive: borg takes the leading slash away."""
+        return str(self.annexes).lstrip("/") if self.annexes else None
+
+    @property
+    def options(self) -> list[str]:
+        """Of ``borg create``."""
+        # Annexes that did not change are not read again. Every checkpoint is a new file: remembering it only costs.
+        remember = "ctime,size,inode" if self.annexes else "disabled"
+        excluded = [word for path in self.excluded for word in ("--exclude", f"pf:{path}")]
+        return [*_OPTIONS, "--files-cache", remember, *excluded]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of ``borg create``."""
+        # A memory of the annexes alone, in which a base stays for one snapshot more: it takes 40 bytes for each page.
+        return {"BORG_FILES_CACHE_SUFFIX": "annexes", "BORG_FILES_CACHE_TTL": "2"} if self.annexes else {}
+
+    @property
+    def paths(self) -> list[str]:
+        """What is stored."""
+        return [BASE_FILE, *([str(self.annexes)] if self.annexes else [])]
+
+
+def sources_of(base: Path, annexes: Path | None) -> Sources:
+    """Look at what is to be stored.
+
+    Raises:
+        SnapshotError: ``CheckpointFailed`` when there is no base.
+    """
+    try:
+        size = (base / BASE_FILE).stat().st_size
+    except OSError as error:
+        raise SnapshotError(Reason.CHECKPOINT_FAILED, f"the checkpoint holds no base: {error.strerror}") from error
+    if annexes is None or not annexes.is_dir():
+        return Sources(base, None, size, ())
+    annexes = annexes.resolve()
+    excluded: list[str] = []
+    pending = [str(annexes)]
+    while pending:
+        try:
+            entries = list(os.scandir(pending.pop()))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise SnapshotError(Reason.CHECKPOINT_FAILED, f"annexes cannot be read: {error.strerror}") from error
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                pending.append(entry.path)
+            elif entry.is_file(follow_symlinks=False):
+                size += entry.stat(follow_symlinks=False).st_size
+            else:
+                excluded.append(entry.path)
+    if len(excluded) > _MOST_EXCLUDED:
+        raise SnapshotError(Reason.CHECKPOINT_FAILED, f"{len(excluded)} annexes are links or devices and no files")
+    return Sources(base, annexes, size, tuple(excluded))
+
+
+def unread(run: Run, sources: Sources) -> list[str]:
+    """What a run of ``borg create`` should have read and could not: such a snapshot is none.
+
+    Annexes that change or vanish meanwhile are the school's work; a base that does is no checkpoint.
+    """
+    found = []
+    for message in run.messages:
+        if message.get("type") != "file_status" or message.get("status") not in ("E", "C"):
+            continue
+        path = str(message.get("path", ""))
+        if path == BASE_FILE or (message["status"] == "E" and Path("/", path).exists()):
+            found.append(path)
+    return found
