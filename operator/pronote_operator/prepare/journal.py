@@ -175,7 +175,7 @@ class Journal:
             disk.write_all(self._descriptor, line)
             os.fsync(self._descriptor)
         except OSError as error:
-            if error.errno not in _FULL or not os.path.lexists(f"{self._folder}/reserve"):
+            if error.errno not in _FULL or not disk.exists(f"{self._folder}/reserve"):
                 raise
             os.ftruncate(self._descriptor, before)
             os.unlink(f"{self._folder}/reserve")

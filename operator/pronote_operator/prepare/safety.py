@@ -6,12 +6,13 @@ save something of it: nothing is lost, ever.
 """
 
 # Only functions of `os` are used: each is one system call, at which the tests kill the process.
-# ruff: noqa: PTH112, PTH113, PTH114, PTH116
+# ruff: noqa: PTH116
 from __future__ import annotations
 
 import datetime as dt
 import os
 import sqlite3
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,7 @@ def take_safety(
         repository.take(
             name,
             base=Path(base),
-            annexes=Path(annexes) if os.path.isdir(annexes) else None,
+            annexes=Path(annexes) if disk.is_folder(annexes) else None,
             uai=plan.uai,
             school_year=plan.school_year,
             version=version,
@@ -138,12 +139,9 @@ def _as_it_was(folder: str, aside: str, names: tuple[str, ...]) -> None:
 
 
 def _link_tree(source: str, target: str) -> None:
-    if os.path.islink(source):
-        return
-    if not os.path.isdir(source):
-        if os.path.isfile(source):
-            link_or_copy(source, target)
-        return
-    disk.make_folder(target)
-    for name in disk.names_in(source):
-        _link_tree(f"{source}/{name}", f"{target}/{name}")
+    if disk.is_folder(source):
+        disk.make_folder(target)
+        for name in disk.names_in(source):
+            _link_tree(f"{source}/{name}", f"{target}/{name}")
+    elif stat.S_ISREG(os.lstat(source).st_mode):
+        link_or_copy(source, target)
