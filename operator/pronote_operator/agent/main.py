@@ -1,8 +1,8 @@
 """``pronote-agent``: the sidecar that answers for a base's server (see `web`) and guards its admin API.
 
-Environment: see `settings`. As a native sidecar it gets SIGTERM after the server has ended, and ends within a second.
-Exit
-codes: 0 after SIGTERM or SIGINT, 64 for bad settings, 71 when a port cannot be had.
+Environment: see `settings`. As a native sidecar it gets SIGTERM after the server has ended, and ends within a second,
+or within five when a snapshot is under way. Exit codes: 0 after SIGTERM or SIGINT, 64 for bad settings, 71 when a port
+cannot be had.
 """
 
 from __future__ import annotations
@@ -51,7 +51,11 @@ async def serve(settings: AgentSettings) -> int:
     from pronote_operator.agent.metrics import AgentMetrics
     from pronote_operator.agent.mounted import Certificate, Token
     from pronote_operator.agent.server import Server
+    from pronote_operator.agent.snapshot_api import SnapshotApi
+    from pronote_operator.agent.snapshot_metrics import SnapshotMetrics
+    from pronote_operator.agent.snapshots import Snapshots
     from pronote_operator.agent.web import admin_application, probe_application
+    from pronote_operator.agent.work import Desk
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -59,9 +63,20 @@ async def serve(settings: AgentSettings) -> int:
     server = Server(settings.admin_url)
     own = AgentMetrics(settings.version, settings.uai)
     certificate = Certificate(settings.tls_folder)
+    snapshots = Snapshots(
+        server,
+        settings.volume,
+        settings.snapshots,
+        settings.snapshot_key_file,
+        settings.uai,
+        SnapshotMetrics(own.registry, settings.snapshots),
+    )
+    desk = Desk()
+    api = SnapshotApi(snapshots, desk, settings.volume)
+    guarded = admin_application(server, Token(settings.token_file), own, api)
     listeners = (
         (probe_application(server, own), settings.probe_port, None),
-        (admin_application(server, Token(settings.token_file), own), settings.admin_port, certificate.context),
+        (guarded, settings.admin_port, certificate.context),
     )
     runners = []
     try:
@@ -70,6 +85,7 @@ async def serve(settings: AgentSettings) -> int:
             runners.append(runner)
             await runner.setup()
             await web.TCPSite(runner, settings.host, port, ssl_context=context).start()
+        await snapshots.start()
         logger.info("Serving", extra={"fields": {"version": settings.version}})
         await stop.wait()
         logger.info("Stopping")
@@ -77,6 +93,9 @@ async def serve(settings: AgentSettings) -> int:
         logger.critical("A port cannot be had: %s", error)
         return EXIT_OS
     finally:
+        # borg ends at once, and its snapshot was none; the server's copy of the base is removed if the server lives.
+        snapshots.cancel()
+        await desk.stop()
         await server.close()
         await asyncio.gather(*(runner.cleanup() for runner in runners))
     return 0

@@ -22,6 +22,12 @@ class AgentSettings:
     """``PRONOTE_UAI``."""
     version: str
     """Of this software."""
+    volume: Path = Path("/var/lib/pronote")
+    """``PRONOTE_VOLUME``: the data volume."""
+    snapshots: Path = Path("/var/lib/snapshots")
+    """``PRONOTE_SNAPSHOTS``: the snapshots volume."""
+    snapshot_key_file: Path = Path("/etc/pronote/snapshot-key/passphrase")
+    """``PRONOTE_SNAPSHOT_KEY_FILE``: the key of the snapshots."""
     host: str | None = None
     """``PRONOTE_AGENT_HOST``: the address to listen on; every address of both families when absent."""
     probe_port: int = 8080
@@ -44,6 +50,9 @@ class AgentSettings:
             tls_folder=Path(environment.get("PRONOTE_TLS", "/etc/pronote/tls")),
             uai=_needed(environment, "PRONOTE_UAI"),
             version=metadata.version("pronote-operator"),
+            volume=Path(environment.get("PRONOTE_VOLUME") or cls.volume),
+            snapshots=Path(environment.get("PRONOTE_SNAPSHOTS") or cls.snapshots),
+            snapshot_key_file=Path(environment.get("PRONOTE_SNAPSHOT_KEY_FILE") or cls.snapshot_key_file),
             host=environment.get("PRONOTE_AGENT_HOST") or None,
             probe_port=_port(environment, "PRONOTE_AGENT_PROBE_PORT", 8080),
             admin_port=_port(environment, "PRONOTE_AGENT_ADMIN_PORT", 8443),

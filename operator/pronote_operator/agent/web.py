@@ -1,4 +1,4 @@
-"""The agent's two listeners: probes and metrics in the clear, the guarded admin API over TLS."""
+"""The agent's two listeners: probes and metrics in the clear, the guarded API over TLS."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pronote_operator.agent import metrics
 from pronote_operator.agent.allowlist import Allowed, MethodNotAllowed, decide
 from pronote_operator.agent.mounted import Token
 from pronote_operator.agent.server import CachedHealth, Server, ServerError
+from pronote_operator.agent.snapshot_api import SnapshotApi
 
 logger = logging.getLogger(__name__)
 
@@ -57,8 +58,10 @@ def probe_application(server: Server, own: metrics.AgentMetrics) -> web.Applicat
     return application
 
 
-def admin_application(server: Server, token: Token, own: metrics.AgentMetrics) -> web.Application:
-    """The allow-listed proxy to the server's admin API; every request needs the bearer token."""
+def admin_application(
+    server: Server, token: Token, own: metrics.AgentMetrics, snapshots: SnapshotApi
+) -> web.Application:
+    """Snapshots, and the allow-listed proxy to the server's admin API; every request needs the bearer token."""
 
     @web.middleware
     async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -77,6 +80,14 @@ def admin_application(server: Server, token: Token, own: metrics.AgentMetrics) -
         scheme, _, presented = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.matches(presented.strip()):
             return _error(401, "Unauthorized", "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
+        match snapshots.route(request.method, request.raw_path):
+            case None:
+                pass
+            case tuple() as methods:
+                return _error(405, "MethodNotAllowed", "not with this method", {"Allow": ", ".join(methods)})
+            case route:
+                body = await _body(request)
+                return await snapshots.answer(route, body) if isinstance(body, bytes) else body
         match decide(request.method, request.raw_path):
             case None:
                 return _error(404, "NotFound", "there is no such resource")
@@ -90,14 +101,21 @@ def admin_application(server: Server, token: Token, own: metrics.AgentMetrics) -
     return application
 
 
-async def _forward(server: Server, request: web.Request, allowed: Allowed) -> web.Response:
+async def _body(request: web.Request) -> bytes | web.Response:
+    """The body of a request, or the answer to one whose body does not come or is too large."""
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            body = await request.read()
+            return await request.read()
     except TimeoutError:
         return _error(408, "RequestTimedOut", f"the body did not come within {BODY_SECONDS:g} s")
     except web.HTTPRequestEntityTooLarge:
         return _error(413, "RequestTooLarge", f"a body may have {BODY_BYTES} bytes")
+
+
+async def _forward(server: Server, request: web.Request, allowed: Allowed) -> web.Response:
+    body = await _body(request)
+    if not isinstance(body, bytes):
+        return body
     try:
         answer = await server.forward(
             allowed.method,

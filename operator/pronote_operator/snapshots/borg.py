@@ -11,6 +11,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -25,7 +26,7 @@ from pronote_operator.snapshots.errors import Reason, SnapshotError
 
 logger = logging.getLogger(__name__)
 
-GRACE_SECONDS: Final = 10.0
+GRACE_SECONDS: Final = 4.0
 """Between the request to end and SIGKILL. borg needs a moment to give its locks back."""
 
 KEPT_MESSAGES: Final = 50_000
@@ -320,6 +321,9 @@ MESSAGES: Final = {
 }
 
 
+_EXCEPTION: Final = re.compile(r"(\w+\.)*\w*(Error|Exception|Exists|Missing|Interrupt)\b.*:")
+
+
 def _judge(run: Run, what: str, accept: frozenset[int]) -> None:
     if run.ended is not None:
         reason = Reason(run.ended)
@@ -327,15 +331,21 @@ def _judge(run: Run, what: str, accept: frozenset[int]) -> None:
     if run.code in accept:
         return
     reason = reason_of(run)
-    said = next((text for text in reversed(run.texts) if text.strip()), "").strip().splitlines()
     logger.error(
         "borg failed",
         extra={"fields": {"command": what, "code": run.code, "reason": reason.value, "said": run.texts[-5:]}},
     )
     if reason is Reason.STORE_FAILED:
         how = f"signal {-run.code}" if run.code < 0 else f"code {run.code}"
-        raise SnapshotError(reason, f"borg {what} ended with {how}: {said[-1][:200] if said else 'it said nothing'}")
+        raise SnapshotError(reason, f"borg {what} ended with {how}: {_said(run)}")
     raise SnapshotError(reason, MESSAGES[reason])
+
+
+def _said(run: Run) -> str:
+    """The one line that tells most: the exception of a traceback, else the last line."""
+    lines = [line.strip() for text in run.texts for line in text.splitlines() if line.strip()]
+    raised = [line for line in lines if _EXCEPTION.match(line)]
+    return (raised or lines or ["it said nothing"])[-1][:200]
 
 
 def reason_of(run: Run) -> Reason:

@@ -12,6 +12,7 @@ import errno
 import fcntl
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,12 +26,13 @@ _UNSUPPORTED: Final = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
 class OwnLock:
-    """The lock beside a repository. It may be taken again by whoever holds it."""
+    """The lock beside a repository. The thread that holds it may take it again; others of the process wait."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor = -1
         self._depth = 0
+        self._thread = threading.RLock()
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -50,18 +52,19 @@ class OwnLock:
         Raises:
             SnapshotError: ``Busy``.
         """
-        first = self._depth == 0
-        if first:
-            self._descriptor = self._taken(wait_seconds)
-        self._depth += 1
-        try:
-            yield first
-        finally:
-            self._depth -= 1
-            if not self._depth:
-                # Not unlocked: a borg that outlives us, against all care, keeps it.
-                os.close(self._descriptor)
-                self._descriptor = -1
+        with self._thread:
+            first = self._depth == 0
+            if first:
+                self._descriptor = self._taken(wait_seconds)
+            self._depth += 1
+            try:
+                yield first
+            finally:
+                self._depth -= 1
+                if not self._depth:
+                    # Not unlocked: a borg that outlives us, against all care, keeps it.
+                    os.close(self._descriptor)
+                    self._descriptor = -1
 
     def _taken(self, wait_seconds: float) -> int:
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

@@ -77,7 +77,7 @@ class Repository:
             SnapshotError: the repository cannot be read; ``RepositoryMissing`` when a read-only one is not there.
         """
         with self._store.work():
-            return self._store.listed().ordered
+            return self._store.with_reserve(self._store.listed).ordered
 
     def remembered(self) -> tuple[StoredSnapshot, ...]:
         """What `snapshots` gave the last time, oldest first. Never runs borg, never raises."""
@@ -104,16 +104,17 @@ class Repository:
             SnapshotError: ``SnapshotMissing``, ``SnapshotDamaged`` (what came so far is left there), …
             OSError: the folder's volume failed.
         """
-        with self._store.work():
+        store = self._store
+        with store.work():
             snapshot = self.find(name)
             into.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:
-                whole = self._written(name, into)
+                whole = store.with_reserve(lambda: self._written(name, into))
             except SnapshotError as error:
                 if error.reason is not Reason.REPOSITORY_DAMAGED:
                     raise
                 # If the list of snapshots can be read, it is this one that is damaged.
-                self._store.run("list", "--json", str(self._store.path))
+                store.run("list", "--json", str(store.path))
                 raise SnapshotError(Reason.SNAPSHOT_DAMAGED, f"parts of {name} cannot be read") from error
             if not whole:
                 raise SnapshotError(Reason.SNAPSHOT_DAMAGED, f"{name} cannot be read to its end")
@@ -140,7 +141,7 @@ class Repository:
                 elif error.reason is Reason.REPOSITORY_DAMAGED:
                     store.remember(store.catalogue(), suspect=True)
                 raise
-            if self._check("--verify-data", store.archive(name)).any:
+            if store.with_reserve(lambda: self._check("--verify-data", store.archive(name))).any:
                 store.remember(store.catalogue().marked(name, damaged=False), suspect=True)
                 said = f"{name} is good, but the repository that it is in holds damage"
                 raise SnapshotError(Reason.REPOSITORY_DAMAGED, said)
@@ -219,10 +220,8 @@ class Repository:
         with store.work(), of_volume():
             if not store.path.exists():
                 return
-            listed = {snapshot.name for snapshot in self._mending(store.listed).ordered}
-            doomed = [name for name in dict.fromkeys(names) if name in listed] + store.checkpoints()
-            if doomed:
-                self._mending(lambda: store.with_reserve(lambda: self._delete_archives(doomed)))
+            wanted = list(dict.fromkeys(names))
+            self._mending(lambda: store.with_reserve(lambda: self._delete(wanted)))
 
     def compact(self) -> None:
         """Give the room of deleted snapshots, and of what was left half stored, back to the volume."""
@@ -311,6 +310,13 @@ class Repository:
             duration_seconds=round(float(archive["duration"]), 3),
         )
         store.committed({**store.catalogue().snapshots, str(archive["id"]): stored})
+
+    def _delete(self, names: list[str]) -> None:
+        store = self._store
+        listed = {snapshot.name for snapshot in store.listed().ordered}
+        doomed = [name for name in names if name in listed] + store.checkpoints()
+        if doomed:
+            self._delete_archives(doomed)
 
     def _delete_archives(self, names: list[str]) -> None:
         store = self._store

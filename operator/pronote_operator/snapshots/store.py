@@ -10,6 +10,7 @@ import logging
 import shutil
 import tempfile
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -26,14 +27,11 @@ from pronote_operator.snapshots.model import StoredSnapshot, moment, unreadable
 
 logger = logging.getLogger(__name__)
 
-SEGMENT_BYTES: Final = 32 << 20
-"""borg's default of 500 MB would need that much free room to compact."""
-
 QUICK_SECONDS: Final = 900.0
 LONG_SECONDS: Final = 6 * 3600.0
 """Bounds of runs of borg that read little (but may have to read the list of chunks anew), and of all others."""
 
-_READERS: Final = frozenset({"list", "export-tar", "check", "info"})
+_READERS: Final = frozenset({"list", "export-tar"})
 
 Result = TypeVar("Result")
 
@@ -111,8 +109,12 @@ class Store:
         return once()
 
     def reading(self, command: str) -> list[str]:
-        """The words that a command begins with: a volume mounted read-only takes no lock."""
-        return [command, "--bypass-lock"] if self.read_only and command in _READERS else [command]
+        """The words that a command begins with.
+
+        Reading takes no lock of borg's, which a volume that is full or mounted read-only would not take: ours is held,
+        and nobody writes to a volume that is mounted read-only.
+        """
+        return [command, "--bypass-lock"] if command in _READERS else [command]
 
     def archive(self, name: str) -> str:
         """borg's word for an archive."""
@@ -120,18 +122,21 @@ class Store:
 
     def make(self) -> None:
         """Make the repository, unless it is there. It appears whole or not at all."""
-        if self.path.exists():
-            reserve.keep(self._reserve_file)
+        if self.path.exists() and not self._emptied():
+            reserve.keep(self._reserve_file, self.path)
             return
+        if self.path.exists():
+            logger.error("All data of the repository are gone: it is put aside and made anew")
+            self.damaged_folder.mkdir(mode=0o700, exist_ok=True)
+            self.path.rename(self.damaged_folder / str(time.time_ns()))
         aside = self.path.with_name(f"{self.path.name}.new")
         shutil.rmtree(aside, ignore_errors=True)
         self.borg.run(["init", "--encryption", "repokey", str(aside)], seconds=QUICK_SECONDS)
         _set_segment_bytes(aside / "config")
         shutil.copyfile(aside / "config", self._config_copy)
         aside.rename(self.path)
-        # borg's own state of an earlier repository helps nobody.
         self._catalogue_file.unlink(missing_ok=True)
-        reserve.keep(self._reserve_file)
+        reserve.keep(self._reserve_file, self.path)
 
     def catalogue(self) -> Catalogue:
         """What is remembered, right or not."""
@@ -152,6 +157,8 @@ class Store:
         """What is in the repository, from the catalogue if nothing was committed since, else from borg."""
         if not self.path.exists():
             return Catalogue()
+        if self._emptied():
+            raise SnapshotError(Reason.REPOSITORY_DAMAGED, "all data of the repository of the snapshots are gone")
         known = self.catalogue()
         generation = self._generation()
         if generation and generation == known.generation:
@@ -188,23 +195,30 @@ class Store:
         return [name for name in names if not _is_name(name) and ".checkpoint" in name]
 
     def with_reserve(self, action: Callable[[], Result]) -> Result:
-        """Do what must work on a full volume as well."""
+        """Do what must work on a full volume as well: deleting, and reading, for which borg writes a little too."""
         try:
             return action()
         except SnapshotError as error:
-            if error.reason is not Reason.VOLUME_FULL:
+            if error.reason is not Reason.VOLUME_FULL or self.read_only:
                 raise
         logger.warning("The volume of the snapshots is full: its reserve is used")
         reserve.release(self._reserve_file)
-        return action()
+        try:
+            return action()
+        finally:
+            self.keep_reserve()
 
     def keep_reserve(self) -> None:
         """Make the reserve again."""
-        reserve.keep(self._reserve_file)
+        reserve.keep(self._reserve_file, self.path)
 
     def forget_state(self) -> None:
         """Remove borg's memory of the repository: it is read anew, and says nothing that is not there any more."""
         shutil.rmtree(self._state / ".cache", ignore_errors=True)
+
+    def _emptied(self) -> bool:
+        """Whether there is nothing left in the repository that could be lost."""
+        return not any(file.is_file() for file in (self.path / "data").glob("*/*"))
 
     def _generation(self) -> str:
         """The repository's last transaction; empty when it was interrupted at an unlucky moment."""
@@ -305,7 +319,7 @@ def _snapshot(name: str, description: dict[str, Any], earlier: StoredSnapshot | 
 def _set_segment_bytes(config: Path) -> None:
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(config, encoding="utf-8")
-    parser["repository"]["max_segment_size"] = str(SEGMENT_BYTES)
+    parser["repository"]["max_segment_size"] = str(reserve.SEGMENT_BYTES)
     with config.open("w", encoding="utf-8") as file:
         parser.write(file)
 
