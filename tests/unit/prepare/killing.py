@@ -23,9 +23,11 @@ from types import BuiltinFunctionType
 from typing import Any, Literal
 
 from pronote_operator.prepare import empty as _empty  # noqa: F401 - imported early, so that a run imports nothing
+from pronote_operator.prepare import hnot as _hnot  # noqa: F401 - likewise
 from pronote_operator.prepare import main
 from pronote_operator.prepare import restore as _restore  # noqa: F401 - likewise
 from pronote_operator.prepare import run as _run  # noqa: F401 - likewise
+from pronote_operator.prepare import sqlite as _sqlite  # noqa: F401 - likewise
 from pronote_operator.snapshots import reserve
 
 How = Literal["before", "after", "torn", "ENOSPC", "EIO"]
