@@ -64,8 +64,8 @@ KEPT_RESTORES: Final = 20
 
 KEPT_SWEEPS: Final = 20
 
-RESERVE: Final = b"Room for the last lines of the journal on a full volume.\n" * 288
-"""16 KiB, four blocks of most file systems."""
+RESERVE: Final = (b"Room for the last lines of the journal on a full volume.\n" * 288)[: 16 << 10]
+"""Four blocks of most file systems."""
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 

@@ -25,11 +25,14 @@ from pronote_operator.prepare.plan import DataPlan
 from pronote_operator.prepare.sqlite import copy_with_log, has_log, is_openable, link_or_copy
 from pronote_operator.prepare.stored import need_room
 from pronote_operator.prepare.swap import ANNEXES
-from pronote_operator.prepare.volume import BASE_FILE, NEW_BASE_FILE, Layout
+from pronote_operator.prepare.volume import BASE_FILE, NEW_BASE_FILE, NEW_USERS_FILE, Layout
 from pronote_operator.snapshots import Reason, Repository, SnapshotError
 
 AS_IT_WAS: Final = "annexes/.as-it-was"
 """Where, in the safety snapshot of a base that cannot be opened, the rest of its folder is."""
+
+_NO_DATA: Final = frozenset({NEW_BASE_FILE, NEW_USERS_FILE, ".server.lock"})
+"""What may be there before a server made the base that is asked for; ``.server.lock`` is the reference server's."""
 
 UNKNOWN_VERSION: Final = "0.0.0-dev"
 """As the instance contract has it where no version is known."""
@@ -74,7 +77,7 @@ def take_safety(
     """
     folder, aside = layout.year(plan.school_year), layout.safety(plan.school_year)
     names = disk.names_in(folder)
-    if BASE_FILE not in names and not set(names) - {NEW_BASE_FILE, ".server.lock"}:
+    if BASE_FILE not in names and not set(names) - _NO_DATA:
         return Safety(None, "nothing was in service")
     disk.remove_tree(aside)
     base, annexes, damaged = _gathered(layout, plan.school_year, names)

@@ -12,12 +12,19 @@ import os
 from typing import Final
 
 from pronote_operator.prepare import disk
-from pronote_operator.prepare.volume import BASE_FILE, NEW_BASE_FILE, Layout
+from pronote_operator.prepare.volume import BASE_FILE, NEW_BASE_FILE, NEW_USERS_FILE, Layout
 
 ANNEXES: Final = "annexes"
 
-BASE_FILES: Final = (BASE_FILE, f"{BASE_FILE}-wal", f"{BASE_FILE}-shm", f"{BASE_FILE}-journal", NEW_BASE_FILE)
-"""What makes up a base; none of it stays when another takes its place."""
+BASE_FILES: Final = (
+    BASE_FILE,
+    f"{BASE_FILE}-wal",
+    f"{BASE_FILE}-shm",
+    f"{BASE_FILE}-journal",
+    NEW_BASE_FILE,
+    NEW_USERS_FILE,
+)
+"""What makes up a base, or asks the server to make it; none of it stays when another takes its place."""
 
 
 def clear_way(layout: Layout, school_year: int) -> None:

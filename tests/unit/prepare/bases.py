@@ -82,6 +82,8 @@ class School(Volume):
             **super().environment(plan),
             "PRONOTE_SNAPSHOTS": str(self.snapshots),
             "PRONOTE_SNAPSHOT_KEY_FILE": str(self.key),
+            "PRONOTE_SOURCE_SNAPSHOTS": str(self.root.parents[1] / "source"),
+            "PRONOTE_SOURCE_KEY_FILE": str(self.root.parents[1] / "source-key"),
         }
 
     @property
