@@ -22,13 +22,10 @@ from pronote_operator.prepare.hnot_tree import move, sync_files, unpack
 from pronote_operator.prepare.places import Places
 from pronote_operator.prepare.plan import DataPlan, HnotSource
 from pronote_operator.prepare.steps import Step, Verdict, first_base
-from pronote_operator.prepare.volume import BASE_FILE, Layout, VolumeView
+from pronote_operator.prepare.volume import BASE_FILE, NEW_USERS_FILE, Layout, VolumeView
 
 ANNEXES: Final = "annexes"
 """Folder beside the base (instance contract)."""
-
-NEW_USERS_FILE: Final = "new-users.json"
-"""Asks the server to take users over at its start (instance contract)."""
 
 
 @dataclass(frozen=True)

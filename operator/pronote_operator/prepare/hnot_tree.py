@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pronote_operator.prepare import disk
 
+MANY_FILES: Final = 100
+"""From so many files on, it is quicker to write out everything that the node has not written yet."""
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pronote_operator.prepare.hnot_manifest import AnnexManifest, BaseManifest, Member
     from pronote_operator.prepare.hnot_zip import Packed
@@ -35,13 +38,14 @@ def unpack(packed: Packed[BaseManifest] | Packed[AnnexManifest], member: Member,
         os.close(descriptor)
 
 
-def sync_files(folder: str, names: Iterable[str]) -> None:
+def sync_files(folder: str, names: Sequence[str]) -> None:
     """Make files outlive a loss of power.
 
-    All is written out at once, and only then asked for each file whether that succeeded: to wait for each in turn would
-    take minutes for the tens of thousands of documents of a large school.
+    Many of them are written out at once, and only then asked for each whether that succeeded: to wait for each in turn
+    would take minutes for the tens of thousands of documents of a large school.
     """
-    os.sync()
+    if len(names) > MANY_FILES:
+        os.sync()
     for name in names:
         descriptor = os.open(f"{folder}/{name}", os.O_RDONLY | os.O_NOFOLLOW)
         try:

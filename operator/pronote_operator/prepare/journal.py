@@ -64,8 +64,8 @@ KEPT_RESTORES: Final = 20
 
 KEPT_SWEEPS: Final = 20
 
-RESERVE: Final = b"Room for the last lines of the journal on a full volume.\n" * 288
-"""16 KiB, four blocks of most file systems."""
+RESERVE: Final = (b"Room for the last lines of the journal on a full volume.\n" * 288)[: 16 << 10]
+"""Four blocks of most file systems."""
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
@@ -175,7 +175,7 @@ class Journal:
             disk.write_all(self._descriptor, line)
             os.fsync(self._descriptor)
         except OSError as error:
-            if error.errno not in _FULL or not os.path.lexists(f"{self._folder}/reserve"):
+            if error.errno not in _FULL or not disk.exists(f"{self._folder}/reserve"):
                 raise
             os.ftruncate(self._descriptor, before)
             os.unlink(f"{self._folder}/reserve")

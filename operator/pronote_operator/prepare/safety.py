@@ -6,12 +6,13 @@ save something of it: nothing is lost, ever.
 """
 
 # Only functions of `os` are used: each is one system call, at which the tests kill the process.
-# ruff: noqa: PTH112, PTH113, PTH114, PTH116
+# ruff: noqa: PTH116
 from __future__ import annotations
 
 import datetime as dt
 import os
 import sqlite3
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +25,14 @@ from pronote_operator.prepare.plan import DataPlan
 from pronote_operator.prepare.sqlite import copy_with_log, has_log, is_openable, link_or_copy
 from pronote_operator.prepare.stored import need_room
 from pronote_operator.prepare.swap import ANNEXES
-from pronote_operator.prepare.volume import BASE_FILE, NEW_BASE_FILE, Layout
+from pronote_operator.prepare.volume import BASE_FILE, NEW_BASE_FILE, NEW_USERS_FILE, Layout
 from pronote_operator.snapshots import Reason, Repository, SnapshotError
 
 AS_IT_WAS: Final = "annexes/.as-it-was"
 """Where, in the safety snapshot of a base that cannot be opened, the rest of its folder is."""
+
+_NO_DATA: Final = frozenset({NEW_BASE_FILE, NEW_USERS_FILE, ".server.lock"})
+"""What may be there before a server made the base that is asked for; ``.server.lock`` is the reference server's."""
 
 UNKNOWN_VERSION: Final = "0.0.0-dev"
 """As the instance contract has it where no version is known."""
@@ -73,7 +77,7 @@ def take_safety(
     """
     folder, aside = layout.year(plan.school_year), layout.safety(plan.school_year)
     names = disk.names_in(folder)
-    if BASE_FILE not in names and not set(names) - {NEW_BASE_FILE, ".server.lock"}:
+    if BASE_FILE not in names and not set(names) - _NO_DATA:
         return Safety(None, "nothing was in service")
     disk.remove_tree(aside)
     base, annexes, damaged = _gathered(layout, plan.school_year, names)
@@ -81,7 +85,7 @@ def take_safety(
         repository.take(
             name,
             base=Path(base),
-            annexes=Path(annexes) if os.path.isdir(annexes) else None,
+            annexes=Path(annexes) if disk.is_folder(annexes) else None,
             uai=plan.uai,
             school_year=plan.school_year,
             version=version,
@@ -138,12 +142,9 @@ def _as_it_was(folder: str, aside: str, names: tuple[str, ...]) -> None:
 
 
 def _link_tree(source: str, target: str) -> None:
-    if os.path.islink(source):
-        return
-    if not os.path.isdir(source):
-        if os.path.isfile(source):
-            link_or_copy(source, target)
-        return
-    disk.make_folder(target)
-    for name in disk.names_in(source):
-        _link_tree(f"{source}/{name}", f"{target}/{name}")
+    if disk.is_folder(source):
+        disk.make_folder(target)
+        for name in disk.names_in(source):
+            _link_tree(f"{source}/{name}", f"{target}/{name}")
+    elif stat.S_ISREG(os.lstat(source).st_mode):
+        link_or_copy(source, target)

@@ -10,19 +10,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from pronote_operator.prepare import disk
-from pronote_operator.prepare.outcome import RefusedError, RetryError
 from pronote_operator.prepare.places import Places
 from pronote_operator.prepare.plan import DataPlan, SnapshotSource
-from pronote_operator.prepare.sqlite import base_problem
 from pronote_operator.prepare.steps import Verdict, first_base
-from pronote_operator.prepare.stored import need_room, own_repository, source_repository, usable
-from pronote_operator.prepare.volume import BASE_FILE, Layout, VolumeView
-from pronote_operator.snapshots import Reason, Repository, SnapshotError, StoredSnapshot
-
-_PASSING = (Reason.BUSY, Reason.TIMED_OUT)
+from pronote_operator.prepare.volume import Layout, VolumeView
 
 
 @dataclass(frozen=True)
@@ -52,49 +45,23 @@ class SnapshotBase:
         """See `first_base`. When a base is to be made, the repository is asked: a refusal comes before any change.
 
         Raises:
-            RefusedError: as `first_base`; or there is no such snapshot, it is not of this school and year, or the
-                repository cannot be read.
+            RefusedError: as `first_base` and `snapshot_loading.check_there`.
             RetryError: the repository is in use.
         """
         verdict = first_base(self, volume)
         if verdict == "CarryOut":
-            self._wanted(self._repository())
+            from pronote_operator.prepare.snapshot_loading import check_there
+
+            check_there(self.plan, self.source, self.places)
         return verdict
 
     def carry_out(self, layout: Layout) -> str:
         """Unpack aside, check, and rename: the folder of the year appears whole or not at all."""
-        repository = self._repository()
-        wanted = self._wanted(repository)
-        need_room(layout.own, wanted.size_bytes, f"{wanted.name}, unpacked,")
-        staging = layout.staging(self.school_year)
-        disk.remove_tree(staging)
-        disk.make_folder(staging)
-        try:
-            repository.extract(wanted.name, Path(staging))
-        except SnapshotError as error:
-            raise self._refusal(error) from error
-        problem = base_problem(f"{staging}/{BASE_FILE}", self.plan.uai, self.school_year)
-        if problem is not None:
-            raise RefusedError("SnapshotDamaged", f"the base in {wanted.name} cannot be put in service: {problem}")
+        from pronote_operator.prepare.snapshot_loading import unpack
+
+        snapshot = unpack(self.plan, self.source, self.places, layout)
         # Onto an empty folder of that name, if there is one: rename(2) allows that, and nothing else, to be replaced.
-        os.rename(staging, layout.year(self.school_year))
+        os.rename(layout.staging(self.school_year), layout.year(self.school_year))
         disk.sync_folder(layout.years)
         disk.sync_folder(layout.own)
-        return f"{wanted.name} of {self.source.base}"
-
-    def _repository(self) -> Repository:
-        if self.source.base == self.plan.name:
-            return own_repository(self.places)
-        return source_repository(self.places)
-
-    def _wanted(self, repository: Repository) -> StoredSnapshot:
-        try:
-            return usable(repository.snapshots(), self.source.name, self.plan.uai, self.school_year, self.source.base)
-        except SnapshotError as error:
-            raise self._refusal(error) from error
-
-    def _refusal(self, error: SnapshotError) -> Exception:
-        if error.reason in _PASSING:
-            return RetryError(error.reason.value, error.message)
-        text = f"{self.source.name} of {self.source.base} cannot be read: {error.message}"
-        return RefusedError(error.reason.value, text)
+        return f"{snapshot.name} of {self.source.base}, taken {snapshot.taken:%Y-%m-%d %H:%M} UTC"

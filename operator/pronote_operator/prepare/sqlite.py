@@ -34,6 +34,8 @@ def base_problem(path: str, uai: str, school_year: int) -> str | None:
             found = base.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if found != "ok":
                 return f"SQLite finds it damaged: {str(found).splitlines()[-1][:200]}"
+            if not base.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                return "there is nothing in it"
             owner = _owner(base)
     except sqlite3.Error as error:
         return f"SQLite cannot read it: {error}"

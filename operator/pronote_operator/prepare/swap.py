@@ -12,12 +12,19 @@ import os
 from typing import Final
 
 from pronote_operator.prepare import disk
-from pronote_operator.prepare.volume import BASE_FILE, NEW_BASE_FILE, Layout
+from pronote_operator.prepare.volume import BASE_FILE, NEW_BASE_FILE, NEW_USERS_FILE, Layout
 
 ANNEXES: Final = "annexes"
 
-BASE_FILES: Final = (BASE_FILE, f"{BASE_FILE}-wal", f"{BASE_FILE}-shm", f"{BASE_FILE}-journal", NEW_BASE_FILE)
-"""What makes up a base; none of it stays when another takes its place."""
+BASE_FILES: Final = (
+    BASE_FILE,
+    f"{BASE_FILE}-wal",
+    f"{BASE_FILE}-shm",
+    f"{BASE_FILE}-journal",
+    NEW_BASE_FILE,
+    NEW_USERS_FILE,
+)
+"""What makes up a base, or asks the server to make it; none of it stays when another takes its place."""
 
 
 def clear_way(layout: Layout, school_year: int) -> None:
@@ -38,15 +45,15 @@ def put_in_place(layout: Layout, school_year: int, *, keeps_annexes: bool) -> No
         OSError: call it again. `is_untouched` tells whether anything was moved at all.
     """
     new, place, old = layout.staging(school_year), layout.year(school_year), layout.replaced(school_year)
-    if not os.path.lexists(new):
+    if not disk.exists(new):
         return
-    if os.path.lexists(place):
+    if disk.exists(place):
         os.rename(place, old)
         _sync(layout)
     for name in disk.names_in(old):
         if name not in BASE_FILES and (keeps_annexes or name != ANNEXES):
             os.rename(f"{old}/{name}", f"{new}/{name}")
-    if os.path.lexists(old):
+    if disk.exists(old):
         disk.sync_folder(new)
         disk.sync_folder(old)
     os.rename(new, place)
@@ -55,12 +62,12 @@ def put_in_place(layout: Layout, school_year: int, *, keeps_annexes: bool) -> No
 
 def is_untouched(layout: Layout, school_year: int) -> bool:
     """Whether an exchange that failed has moved nothing yet, so that it can be given up."""
-    return os.path.lexists(layout.staging(school_year)) and not os.path.lexists(layout.replaced(school_year))
+    return disk.exists(layout.staging(school_year)) and not disk.exists(layout.replaced(school_year))
 
 
 def is_lost(layout: Layout, school_year: int) -> bool:
     """Whether what was to be put in place is gone without being in place: only somebody else can have removed it."""
-    return not os.path.lexists(layout.staging(school_year)) and not os.path.lexists(layout.year(school_year))
+    return not disk.exists(layout.staging(school_year)) and not disk.exists(layout.year(school_year))
 
 
 def _sync(layout: Layout) -> None:

@@ -16,6 +16,9 @@ BASE_FILE: Final = "base.sqlite"
 NEW_BASE_FILE: Final = "new-base.json"
 """Asks the server to make ``base.sqlite`` at its first start; one of the two must be in the folder of a school year."""
 
+NEW_USERS_FILE: Final = "new-users.json"
+"""Asks the server to take users over at its start."""
+
 _YEAR: Final = re.compile(r"[0-9]{4}")
 _LEFTOVER: Final = re.compile(r"(staging|safety|replaced)-[0-9]{4}(-[a-z]+)?")
 """What prepare itself builds before it is renamed into place, copies for a safety snapshot, or has replaced. Nothing

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pronote_operator.prepare.restores import restore_key
-from pronote_operator.snapshots import Repository, StoredSnapshot, reserve
+from pronote_operator.snapshots import Repository, StoredSnapshot
 from tests.unit.prepare.conftest import PLAN, Volume, make_volume
+from tests.unit.prepare.killing import keep_small_reserves
 
 UAI, OTHER_UAI = "0750654D", "0210066H"
 YEAR = 2026
@@ -26,7 +27,7 @@ TORN = "archive-20261121T0130Z"
 MISLABELLED = "archive-20261120T0130Z"
 MISSING = "archive-20261119T0130Z"
 
-reserve._SMALLEST = reserve._LARGEST = 1 << 16  # half a gigabyte would be kept for each repository of these tests
+keep_small_reserves()
 
 
 def write_base(path: Path, mark: str, *, uai: str = UAI, school_year: int = YEAR, with_log: bool = False) -> None:
@@ -81,6 +82,8 @@ class School(Volume):
             **super().environment(plan),
             "PRONOTE_SNAPSHOTS": str(self.snapshots),
             "PRONOTE_SNAPSHOT_KEY_FILE": str(self.key),
+            "PRONOTE_SOURCE_SNAPSHOTS": str(self.root.parents[1] / "source"),
+            "PRONOTE_SOURCE_KEY_FILE": str(self.root.parents[1] / "source-key"),
         }
 
     @property

@@ -30,8 +30,8 @@ from pronote_operator.prepare import run as _run  # noqa: F401 - likewise
 from pronote_operator.prepare import sqlite as _sqlite  # noqa: F401 - likewise
 from pronote_operator.snapshots import reserve
 
-How = Literal["before", "after", "torn", "ENOSPC"]
-"""``torn`` writes the first half of a write and then kills; ``ENOSPC`` fails the call instead of killing."""
+How = Literal["before", "after", "torn", "ENOSPC", "EIO"]
+"""``torn`` writes the first half of a write and then kills; ``ENOSPC`` and ``EIO`` fail the call instead of killing."""
 
 _NOT_COUNTED = {"_exit", "abort", "fork", "fspath", "getpid", "kill", "register_at_fork", "strerror", "urandom"}
 
@@ -101,9 +101,15 @@ class Killer:
         self._process.communicate()
 
 
+def keep_small_reserves() -> None:
+    """Let this process keep little room beside a repository: it would be 40 MiB for each one of the tests."""
+    assert reserve.reserve_bytes(Path("/nowhere"))
+    setattr(reserve, "reserve_bytes", lambda repository: 1 << 16)  # noqa: B010 - mypy knows no other way
+
+
 def serve() -> None:
     """The small process: an order per line in, a run per line out."""
-    reserve._SMALLEST = reserve._LARGEST = 1 << 16  # half a gigabyte would be kept for each repository of these tests
+    keep_small_reserves()
     for line in sys.stdin:
         environment, at = json.loads(line)
         if at is not None and isinstance(at[0], list):
@@ -121,7 +127,8 @@ def _run_forked(environment: dict[str, str], point: Point | Camera | None) -> Ru
         with contextlib.suppress(BaseException):
             if isinstance(point, Camera):
                 point.child(environment)
-            _child(environment, point, writer)
+            else:
+                _child(environment, point, writer)
         os._exit(99)
     os.close(writer)
     with os.fdopen(reader, "r") as trace:
@@ -150,12 +157,16 @@ def _child(environment: dict[str, str], point: Point | None, trace: int) -> None
     def counted(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             nonlocal done
+            if threading.current_thread() is not threading.main_thread():
+                return call(*args, **kwargs)
             done += 1
-            target = paths.get(args[0], "") if args and isinstance(args[0], int) else str(args[0]) if args else ""
+            named = paths.get(args[0], "") if args and isinstance(args[0], int) else str(args[0]) if args else ""
+            target = named.replace("\n", " ")
             raw_write(trace, f"{name} {target}".encode() + b"\n")
             here = point.how if point is not None and point.number == done else None
-            if here == "ENOSPC":
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if here in ("ENOSPC", "EIO"):
+                number = getattr(errno, here)
+                raise OSError(number, os.strerror(number))
             if here == "torn":
                 raw_write(args[0], bytes(args[1])[: len(args[1]) // 2])
             if here in ("before", "torn"):
@@ -187,6 +198,7 @@ class Camera:
         self._seen: list[object] = []
         self._taken = 0
         self._busy = False
+        self._borgs: list[subprocess.Popen[bytes]] = []
 
     def child(self, environment: dict[str, str]) -> None:
         """Run prepare in this process, and end it."""
@@ -195,6 +207,14 @@ class Camera:
             call = getattr(posix, name)
             if isinstance(call, BuiltinFunctionType) and hasattr(os, name) and name not in _NOT_COUNTED:
                 setattr(os, name, self._watched(name, call))
+        popen, borgs = subprocess.Popen, self._borgs
+
+        class Remembered(popen):  # type: ignore[misc, valid-type]
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                super().__init__(*args, **kwargs)
+                borgs.append(self)
+
+        setattr(subprocess, "Popen", Remembered)  # noqa: B010 - mypy knows no other way
         code = main.run(environment)
         self._busy = True
         posix._exit(code)
@@ -218,8 +238,10 @@ class Camera:
     def _look(self, call: str) -> None:
         self._busy = True
         try:
-            seen = [self._state(folder) for folder in self._folders]
-            if seen != self._seen:
+            # While borg writes no copy of its repository is one moment's; it then has a kill in a test of its own.
+            at_work = any(borg.returncode is None for borg in self._borgs)
+            seen = [self._state(self._folders[0]), *([] if at_work else map(self._state, self._folders[1:]))]
+            if seen != self._seen[: len(seen)]:
                 self._seen = seen
                 into = self._album / str(self._taken)
                 self._taken += 1

@@ -176,7 +176,7 @@ def test_a_repository_that_cannot_be_read_leaves_everything_as_it_was(
     assert tree(school.root, ".prepare/journal.jsonl") == before
     assert school.mark == "old"
     assert school.said["restore"]["result"] == "Failed"
-    reasons = {
+    reasons: dict[Callable[[School], None], str] = {
         without_repository: "SnapshotMissing",
         with_another_key: "KeyWrong",
         without_key: "SafetySnapshotFailed",

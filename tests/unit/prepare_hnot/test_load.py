@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 
 import pytest
@@ -144,3 +146,24 @@ def test_what_a_killed_run_left_aside_is_removed_before_room_is_counted(claim: C
     assert claim.load() == 0, claim.said
     assert (claim.year / "base.sqlite").read_bytes() == base_content(claim.upload)
     assert not (claim.root / ".prepare" / left).exists()
+
+
+def test_many_annexes_are_written_out_at_once(claim: Claim, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def noted(name: str) -> Callable[..., None]:
+        call = getattr(os, name)
+
+        def note(*args: int) -> None:
+            asked.append(name)
+            call(*args)
+
+        return note
+
+    for name in ("sync", "fsync"):
+        monkeypatch.setattr(os, name, noted(name))
+    claim.with_annex(files={f"{number}.jpg": b"x" for number in range(150)})
+    assert claim.load() == 0, claim.said
+    assert asked.count("sync") == 1
+    assert asked[asked.index("sync") :].count("fsync") > 150, "each is asked afterwards whether it could be written"
+    assert len(list((claim.year / "annexes/photos").iterdir())) == 150
