@@ -41,9 +41,9 @@ test-unit: venv ## Tests without any cluster, in less than a minute
 	@$(PYTHON) -m pytest -q tests/unit $(PYTEST)
 
 .PHONY: test-api
-test-api: venv ## Tests against a bare API server, and of the chart
+test-api: venv ## Tests against a bare API server, of the chart, and of the alerts
 	@$(LOCAL) build
-	@$(PYTHON) -m pytest -q tests/api tests/chart $(PYTEST)
+	@$(PYTHON) -m pytest -q tests/api tests/chart tests/alerts $(PYTEST)
 
 .PHONY: test-cluster
 test-cluster: up ## Tests on a real cluster only
