@@ -76,7 +76,7 @@ def _add(connection: sqlite3.Connection, name: str) -> int:
 
 
 def test_acknowledged_users_outlive_a_kill(config: BaseConfig) -> None:
-    chance = random.Random(7)  # noqa: S311 - moments of a kill, no secret
+    chance = random.Random(7)
     acknowledged: set[str] = set()
     for _ in range(3):
         process = subprocess.Popen(
@@ -264,7 +264,7 @@ def test_the_first_schema_never_changes() -> None:
 
 def test_a_day_of_absences_changes_few_pages(config: BaseConfig, tmp_path: Path) -> None:
     """Snapshots store the pages that changed: rows of one day must lie together, whichever pupils they are of."""
-    chance = random.Random(3)  # noqa: S311 - a school day, no secret
+    chance = random.Random(3)
     with closing(open_base(config)) as connection:
 
         def day(number: int) -> None:
