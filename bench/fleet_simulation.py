@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pronote_operator.api.backuppolicy import BackupPolicySpec
 from pronote_operator.planning.backed_up import backed_up
+from pronote_operator.planning.retention import expendable
 from pronote_operator.planning.snapshot_fleet import SnapshotFleet
-from pronote_operator.planning.snapshot_history import SnapshotHistory, after_good, manifest_of
+from pronote_operator.planning.snapshot_history import (
+    ListedSnapshot,
+    SnapshotHistory,
+    after_good,
+    after_listing,
+    manifest_of,
+)
 from pronote_operator.planning.snapshot_job import SnapshotJob
 from pronote_operator.planning.snapshot_plan import ServerState, Situation, snapshot_plan
 
@@ -30,7 +37,7 @@ class Base:
 
     Args:
         running: the snapshot that the agent is taking, and when it will be done.
-        taken: what it has, and when that was done.
+        stored: what it has.
     """
 
     key: str
@@ -40,7 +47,7 @@ class Base:
     history: SnapshotHistory = field(default_factory=SnapshotHistory)
     job: SnapshotJob | None = None
     running: tuple[str, datetime] | None = None
-    taken: dict[str, datetime] = field(default_factory=dict)
+    stored: dict[str, ListedSnapshot] = field(default_factory=dict)
 
 
 @dataclass
@@ -73,6 +80,7 @@ class Fleet:
         start: of the simulation, aware.
         duration: how long the snapshots of a base take.
         broken: how many of the bases have an agent that does not answer.
+        stored: what each base has already.
     """
 
     def __init__(
@@ -83,6 +91,7 @@ class Fleet:
         duration: Callable[[str], timedelta],
         *,
         broken: int = 0,
+        stored: Sequence[ListedSnapshot] = (),
         tz: str = "Europe/Paris",
     ) -> None:
         self._policy = policy
@@ -93,7 +102,13 @@ class Fleet:
         self.bases = {
             base.key: base
             for base in (
-                Base(f"schools/base-{number:05d}", f"uid-{number:05d}", start, broken=number < broken)
+                Base(
+                    f"schools/base-{number:05d}",
+                    f"uid-{number:05d}",
+                    start,
+                    broken=number < broken,
+                    stored={one.name: one for one in stored},
+                )
                 for number in range(bases)
             )
         }
@@ -135,15 +150,20 @@ class Fleet:
         if base.job is not None and base.broken:
             self._claim_after(self._places.not_started(key, self.now), key)
             base.job = None
-        elif base.job is not None and base.job.name in base.taken:
-            taken = base.taken[base.job.name]
-            base.history = after_good(base.history, base.job, taken, self.now)
+        elif base.job is not None and base.job.name in base.stored:
+            base.history = after_good(base.history, base.job, base.stored[base.job.name].taken, self.now)
+            self._prune(base, base.job.name)
             self.outcome.done.append((base.job.due, self.now))
             self._places.done(key)
             base.job = None
         if base.job is None:
             self._pass(key)
         self._claim()
+
+    def _prune(self, base: Base, taken: str) -> None:
+        for name in expendable(base.stored.values(), self._policy, taken=taken, now=self.now):
+            del base.stored[name]
+        base.history = after_listing(base.history, base.stored.values(), self.now)
 
     def _pass(self, key: str) -> None:
         base = self.bases[key]
@@ -180,7 +200,7 @@ class Fleet:
             self._at(moment, key)
 
     def _post(self, base: Base, name: str) -> None:
-        if name in base.taken:
+        if name in base.stored:
             self._at(self.now, base.key)
             return
         if base.running is None:
@@ -193,7 +213,8 @@ class Fleet:
 
     def _agent(self, base: Base) -> None:
         if base.running is not None and base.running[1] <= self.now:
-            base.taken[base.running[0]] = base.running[1]
+            name, done = base.running
+            base.stored[name] = ListedSnapshot(name, done)
             base.running = None
             self._busy -= 1
 

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from bench.figures import Figure
 from bench.fleet_simulation import Fleet
 from pronote_operator.api.backuppolicy import ArchiveSchedule, BackupPolicySpec, BackupSchedule
+from pronote_operator.api.snapshots import SnapshotKind, snapshot_name
+from pronote_operator.planning.snapshot_history import ListedSnapshot
 
 BASES = 10_000
 SCHEDULE = "0 */2 * * *"
@@ -34,10 +36,18 @@ def duration(uid: str) -> timedelta:
     return timedelta(milliseconds=SHORTEST * 1000 + number % ((LONGEST - SHORTEST) * 1000))
 
 
+def stored(rules: BackupPolicySpec) -> list[ListedSnapshot]:
+    """What a base has that keeps all that it may."""
+    kept = [(SnapshotKind.BACKUP, timedelta(hours=2), rules.backups.keep)]
+    kept.append((SnapshotKind.ARCHIVE, timedelta(days=1), rules.archives.keep))
+    times = [(kind, START - age * step) for kind, step, keep in kept for age in range(1, keep + 1)]
+    return [ListedSnapshot(snapshot_name(kind, moment), moment) for kind, moment in times]
+
+
 def measure(bases: int = BASES) -> list[Figure]:
     """Two slots of a fleet."""
     rules = policy()
-    fleet = Fleet(bases, rules, START, duration)
+    fleet = Fleet(bases, rules, START, duration, stored=stored(rules))
     fleet.run(START + timedelta(hours=HOURS))
     found = fleet.outcome
     spread = timedelta(minutes=rules.spread_minutes)
@@ -51,7 +61,7 @@ def measure(bases: int = BASES) -> list[Figure]:
             found.cpu_seconds * 1000 / bases / HOURS,
             "ms",
             goal=COST_GOAL,
-            note=f"{bases} bases with {SCHEDULE}, {HOURS} hours, {found.passes} passes; the simulation's own included",
+            note=f"{bases} bases with {SCHEDULE}, {HOURS} hours, {found.passes} passes; the simulation included",
             details={"passes": found.passes, "writes": found.writes, "cpuSeconds": round(found.cpu_seconds, 2)},
         ),
         Figure(

@@ -14,7 +14,7 @@ from typing import Any
 
 from pronote_operator.api.backuppolicy import BackupPolicySpec
 from pronote_operator.api.base_status import SnapshotsStatus
-from pronote_operator.api.snapshots import SnapshotKind, parsed_name
+from pronote_operator.api.snapshots import SnapshotKind
 from pronote_operator.planning.backed_up import BackedUp, backed_up
 from pronote_operator.planning.retention import expendable
 from pronote_operator.planning.snapshot_history import (
@@ -24,6 +24,7 @@ from pronote_operator.planning.snapshot_history import (
     after_good,
     after_listing,
     history_of,
+    kind_of,
     manifest_of,
 )
 from pronote_operator.planning.snapshot_job import SnapshotJob, Why
@@ -89,17 +90,13 @@ class OneBase:
         self.dies: str | None = None
         """Where the operator is killed during the next snapshot: `asked` (the agent works on) or `answered`."""
         self.status: dict[str, Any] = {}
-        self.writes = 0
+        self.history = SnapshotHistory()
+        """As the status tells it: what is read back after each write."""
         self.agent = Agent()
         self.asked: list[Run] = []
         self.ended: list[tuple[Run, bool]] = []
         self.plan: SnapshotPlan | None = None
         self.condition: BackedUp | None = None
-
-    @property
-    def history(self) -> SnapshotHistory:
-        """As the status tells it."""
-        return history_of(SnapshotsStatus.model_validate(self.status))
 
     def situation(self) -> Situation:
         """Of this moment."""
@@ -136,7 +133,7 @@ class OneBase:
 
     def good(self, kind: SnapshotKind) -> list[str]:
         """Names of the good ones of a kind that there are."""
-        return [one.name for one in self.agent.stored.values() if not one.damaged and parsed_name(one.name)[0] == kind]
+        return [one.name for one in self.agent.stored.values() if not one.damaged and kind_of(one.name) is kind]
 
     def _pass(self) -> SnapshotPlan:
         before = self.history
@@ -176,7 +173,8 @@ class OneBase:
     def _prune(self, job: SnapshotJob) -> None:
         assert self.policy is not None
         kinds = {kind: len(self.good(kind)) for kind in SnapshotKind}
-        for name in expendable(self.agent.stored.values(), self.policy, taken=job.name, now=self.now):
+        going = expendable(self.agent.stored.values(), self.policy, taken=job.name, now=self.now)
+        for name in going:
             del self.agent.stored[name]
         keep = {SnapshotKind.BACKUP: self.policy.backups.keep, SnapshotKind.ARCHIVE: self.policy.archives.keep}
         for kind, count in kinds.items():
@@ -184,14 +182,15 @@ class OneBase:
             assert kept >= min(count, keep.get(kind, 1)), f"{kind}: {count} good ones, and {kept} were left"
             assert kept == count or kind is job.kind
         assert job.name in self.agent.stored
-        self.list_all()
+        if going:
+            self.list_all()
 
     def _write(self, history: SnapshotHistory) -> None:
-        manifest = json.loads(json.dumps(manifest_of(history)))
-        assert history_of(SnapshotsStatus.model_validate(manifest)) == history, "what is written is read back"
-        if manifest != self.status:
-            self.status = manifest
-            self.writes += 1
+        if history == self.history:
+            return
+        self.status = json.loads(json.dumps(manifest_of(history)))
+        self.history = history_of(SnapshotsStatus.model_validate(self.status))
+        assert self.history == history, "what is written is read back"
 
 
 def damaged(base: OneBase, name: str) -> None:

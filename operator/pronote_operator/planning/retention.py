@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 from pronote_operator.api.backuppolicy import BackupPolicySpec
 from pronote_operator.api.snapshots import SnapshotKind, parsed_name
-from pronote_operator.planning.snapshot_history import CLOCK_SLACK, ListedSnapshot
+from pronote_operator.planning.snapshot_history import CLOCK_SLACK, ListedSnapshot, kind_of
 
 SAFETY_AGE = timedelta(days=7)
 """A safety snapshot younger than this never goes."""
@@ -50,7 +50,7 @@ def expendable(
     by_age = sorted(existing, key=lambda one: (one.taken <= now + CLOCK_SLACK, one.taken, one.name))
     of_kind: dict[SnapshotKind, list[ListedSnapshot]] = {}
     for one in by_age:
-        found = _kind(one.name)
+        found = kind_of(one.name)
         if found is not None:
             of_kind.setdefault(found, []).append(one)
     spared = in_use | {taken}
@@ -86,10 +86,3 @@ def _damaged(by_age: list[ListedSnapshot]) -> set[str]:
     """Damaged ones that are older than a good one."""
     newest = max((place for place, one in enumerate(by_age) if not one.damaged), default=-1)
     return {one.name for one in by_age[: newest + 1] if one.damaged}
-
-
-def _kind(name: str) -> SnapshotKind | None:
-    try:
-        return parsed_name(name)[0]
-    except ValueError:
-        return None

@@ -131,6 +131,11 @@ class SnapshotFleet:
         heapq.heappush(self._of(entry.policy).retried, entry.queued)
         return now + wait
 
+    def is_running(self, key: str) -> bool:
+        """Whether the job of a base holds a place."""
+        entry = self._entries.get(key)
+        return entry is not None and entry.queued is None
+
     def running(self, policy: str) -> int:
         """How many places of a policy are taken."""
         return len(self._of(policy).running)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from pronote_operator.api.base_status import SnapshotsStatus
@@ -84,6 +85,15 @@ class ListedSnapshot:
     """The moment that it shows, aware."""
     damaged: bool = False
     """Whether it failed a verification: it is there, and it does not count as a snapshot."""
+
+
+@lru_cache(maxsize=4096)
+def kind_of(name: str) -> SnapshotKind | None:
+    """The kind that a name tells; None when it is no name of a snapshot. Thousands of bases share their names."""
+    try:
+        return parsed_name(name)[0]
+    except ValueError:
+        return None
 
 
 def history_of(status: SnapshotsStatus) -> SnapshotHistory:
@@ -190,9 +200,8 @@ def after_listing(history: SnapshotHistory, existing: Iterable[ListedSnapshot], 
     good: dict[SnapshotKind, list[datetime]] = {}
     names: list[str] = []
     for one in existing:
-        try:
-            kind, _ = parsed_name(one.name)
-        except ValueError:
+        kind = kind_of(one.name)
+        if kind is None:
             continue
         names.append(one.name)
         if not one.damaged:
@@ -223,7 +232,8 @@ def after_drill(history: SnapshotHistory, now: datetime, *, good: bool) -> Snaps
 
 def with_next_time(history: SnapshotHistory, moment: datetime | None) -> SnapshotHistory:
     """The same, with the time at which the next snapshot is due."""
-    return replace(history, next_time=_seconds(moment))
+    known = _seconds(moment)
+    return history if known == history.next_time else replace(history, next_time=known)
 
 
 def _attempted(kind: KindHistory, job: SnapshotJob, now: datetime) -> KindHistory:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from pronote_operator.api.snapshots import SnapshotKind, parsed_name
-from pronote_operator.planning.snapshot_history import SnapshotHistory
+from pronote_operator.api.snapshots import SnapshotKind
+from pronote_operator.planning.snapshot_history import SnapshotHistory, kind_of
 from pronote_operator.planning.snapshot_plan import PlanReason, Situation, hindrance
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -85,11 +85,9 @@ def snapshot_to_verify(names: tuple[str, ...]) -> str | None:
     """The newest archive, else the newest backup, of names that are ordered from the oldest on; None: neither is."""
     newest: dict[SnapshotKind, str] = {}
     for name in names:
-        try:
-            kind, _ = parsed_name(name)
-        except ValueError:
-            continue
-        newest[kind] = name
+        kind = kind_of(name)
+        if kind is not None:
+            newest[kind] = name
     return newest.get(SnapshotKind.ARCHIVE) or newest.get(SnapshotKind.BACKUP)
 
 

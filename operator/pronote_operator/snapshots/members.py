@@ -55,9 +55,11 @@ def members_of(lines: Iterable[bytes], annexes: str | None, name: str) -> dict[s
         item = json.loads(line)
         stored, kind = str(item["path"]), item["type"]
         target = _target(stored, annexes)
-        twin = found.get(str(item.get("source"))) if kind == "h" else None
-        allowed = (kind == "-" and target != ANNEXES) or (kind == "d" and target != BASE_FILE) or twin is not None
-        if target is None or not allowed:
+        # A second name of the same file is told as a file with a source.
+        source = str(item.get("source") or "")
+        twin = found.get(source)
+        file = kind == "-" and target != ANNEXES and (not source or twin is not None)
+        if target is None or not (file or (kind == "d" and target != BASE_FILE)):
             raise SnapshotError(Reason.SNAPSHOT_DAMAGED, f"{name} holds {stored[:200]!r}, which no snapshot may hold")
         if not item.get("healthy", True):
             raise SnapshotError(Reason.SNAPSHOT_DAMAGED, f"parts of {target!r} in {name} were lost")

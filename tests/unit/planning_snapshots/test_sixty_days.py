@@ -22,7 +22,7 @@ STARTS = {
     "autumn": datetime(2026, 9, 25, 22, 5, 59, tzinfo=UTC),
 }
 ZONES = st.sampled_from(["Europe/Paris", "Pacific/Noumea", "America/Miquelon", "UTC"])
-SCHEDULES = st.sampled_from(["0 */2 * * *", "30 2 * * *", "15 8,12,17 * * MON-FRI", "*/40 * * * *", "0 0 1,15 * *"])
+SCHEDULES = st.sampled_from(["0 */2 * * *", "30 2 * * *", "15 8,12,17 * * MON-FRI", "20 * * * *", "0 0 1,15 * *"])
 
 policies = st.builds(
     lambda backups, keep_backups, archives, keep_archives, spread, deadline: BackupPolicySpec(
@@ -74,7 +74,7 @@ def befall(base: OneBase, mishap: str, span: int) -> None:
 
 
 @given(policies, ZONES, starts, st.lists(mishaps, min_size=10, max_size=45))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_each_slot_runs_at_most_once_and_each_gap_is_made_up_once(
     policy: BackupPolicySpec, tz: str, start: datetime, sequence: list[tuple[str, int]]
 ) -> None:
@@ -102,7 +102,7 @@ def test_each_slot_runs_at_most_once_and_each_gap_is_made_up_once(
 
 
 @given(policies, ZONES, starts, st.lists(st.tuples(st.sampled_from(["asked", "answered", "idle"]), hours), max_size=30))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_restarts_lose_no_slot_and_double_none(
     policy: BackupPolicySpec, tz: str, start: datetime, deaths: list[tuple[str, int]]
 ) -> None:
