@@ -77,9 +77,9 @@ def test_a_new_history_comes_once_for_each_snapshot_and_none_while_nothing_happe
 def test_a_snapshot_that_was_not_begun_stays_due_until_its_deadline_and_is_missed_then() -> None:
     nightly = policy(archives=ArchiveSchedule(schedule="0 8 * * *"), backups=BackupSchedule(schedule="0 0 1 1 *"))
     for minutes in (0, 60, 119):
-        job = snapshot_plan(base(EIGHT + timedelta(minutes=minutes), policy=nightly), EMPTY).job
-        assert job is not None
-        assert job.slot == EIGHT
+        plan = snapshot_plan(base(EIGHT + timedelta(minutes=minutes), policy=nightly), EMPTY)
+        assert plan.job is not None
+        assert (plan.job.slot, plan.again) == (EIGHT, EIGHT + hours(2))
     late = snapshot_plan(base(EIGHT + hours(2), policy=nightly), EMPTY)
     assert late.job is None
     assert [(one.slot, one.failed) for one in late.missed] == [(EIGHT, True)]

@@ -57,6 +57,8 @@ def test_of_many_missed_drills_one_is_made_up() -> None:
     now = CREATED + timedelta(days=300)
     plan = drill_plan(base(now), HISTORY)
     assert plan.name == NAMES[1]
+    assert plan.due is not None
+    assert now - timedelta(days=30) < plan.due <= now
     after = drill_plan(base(now), after_drill(HISTORY, now, good=True))
     assert after.reason is NoDrill.NOT_DUE
     assert after.due is not None
