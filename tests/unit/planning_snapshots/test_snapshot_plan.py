@@ -123,6 +123,17 @@ def test_what_is_skipped_on_purpose_is_settled_and_no_failure(members: dict[str,
     assert back.job.slot == EIGHT + hours(8)
 
 
+def test_a_snapshot_that_is_being_taken_when_its_deadline_passes_is_not_missed() -> None:
+    late = EIGHT + hours(2)
+    running = snapshot_plan(base(late, running=True), EMPTY)
+    assert (running.job, running.reason, running.missed) == (None, PlanReason.SNAPSHOT_RUNNING, ())
+    assert running.history == EMPTY
+    started = snapshot_plan(base(late - timedelta(seconds=1)), EMPTY).job
+    assert started is not None
+    done = snapshot_plan(base(late), after_good(EMPTY, started, late, late))
+    assert done.history.failures == 0
+
+
 def test_nothing_is_promised_while_no_snapshot_can_come() -> None:
     serving = snapshot_plan(base(CREATED), EMPTY).history
     for members in ({"server": ServerState.STOPPED}, {"policy": policy(suspend=True)}, {"policy": None}):

@@ -89,6 +89,7 @@ def test_a_clock_that_went_back_repeats_no_drill() -> None:
         ({"server": ServerState.NOT_READY}, PlanReason.SERVER_NOT_READY),
         ({"suspend": True}, PlanReason.POLICY_SUSPENDED),
         ({"restoring": True}, PlanReason.RESTORE_RUNNING),
+        ({"running": True}, PlanReason.SNAPSHOT_RUNNING),
         ({"policy": None}, PlanReason.NO_POLICY),
     ],
 )
