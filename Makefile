@@ -46,9 +46,9 @@ test-unit: venv borg ## Tests without any cluster, in a few minutes
 	@$(PYTHON) -m pytest -q tests/unit $(PYTEST)
 
 .PHONY: test-api
-test-api: venv ## Tests against a bare API server, and of the chart
+test-api: venv ## Tests against a bare API server, of the chart, and of the alerts
 	@$(LOCAL) build
-	@$(PYTHON) -m pytest -q tests/api tests/chart $(PYTEST)
+	@$(PYTHON) -m pytest -q tests/api tests/chart tests/alerts $(PYTEST)
 
 .PHONY: test-cluster
 test-cluster: up ## Tests on a real cluster only

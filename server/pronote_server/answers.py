@@ -69,6 +69,17 @@ async def on_failure(_request: Request, _error: Exception) -> Response:
     return Json({"reason": "InternalError", "message": "The server has failed; its log says where."}, status_code=500)
 
 
+def printable(text: str) -> str:
+    """Validate a text of a request.
+
+    Raises:
+        ValueError: It holds control characters.
+    """
+    if not text.isprintable():
+        raise ValueError("must not hold control characters")
+    return text
+
+
 async def read_model(request: Request, model: type[M]) -> M:
     """Read a JSON body and validate it.
 

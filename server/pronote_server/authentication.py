@@ -20,6 +20,8 @@ from pronote_server.usernames import username_key
 from pronote_server.words import Application, LoginResult, Mode, State
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
+
     from pronote_server.instance import Instance
 
 log = logging.getLogger(__name__)
@@ -208,6 +210,21 @@ async def recognise(instance: Instance, token: str | None, address_text: str) ->
             instance.sessions.close(session.id)
             raise ended
     return session
+
+
+async def session_of(instance: Instance, request: Request) -> Session:
+    """Return the session that a request names in its `Authorization`.
+
+    Raises:
+        Refusal: As `recognise`.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return await recognise(instance, token.strip() if scheme.lower() == "bearer" else None, peer(request))
+
+
+def peer(request: Request) -> str:
+    """Return the address that a request came from."""
+    return str(parse_address(request.client.host)) if request.client else "127.0.0.1"
 
 
 def address_prohibited() -> Refusal:

@@ -10,11 +10,12 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from pronote_server.addresses import parse_address
-from pronote_server.answers import Envelope, Json, on_failure, on_http_error, on_refusal, read_model
-from pronote_server.authentication import Attempt, log_in, out_of_service, recognise
+from pronote_server.answers import Envelope, Json, on_failure, on_http_error, on_refusal, printable, read_model
+from pronote_server.authentication import Attempt, log_in, out_of_service, peer, session_of
 from pronote_server.clock import rfc3339
 from pronote_server.connections import connections_document
 from pronote_server.errors import Refusal
+from pronote_server.school_api import school_routes
 from pronote_server.words import Mode, State
 
 if TYPE_CHECKING:
@@ -26,21 +27,15 @@ if TYPE_CHECKING:
     from pronote_server.sessions import Session
 
 
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("must not hold control characters")
-    return text
-
-
 class LoginRequest(BaseModel):
     """Body of POST /client/v1/login."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    username: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
+    username: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(printable)]
     password: SecretStr = Field(min_length=1, max_length=256)
     mode: Mode
-    machine: Annotated[str, Field(max_length=64), AfterValidator(_printable)] = ""
+    machine: Annotated[str, Field(max_length=64), AfterValidator(printable)] = ""
 
 
 def client_app(instance: Instance) -> ASGIApp:
@@ -55,29 +50,25 @@ def client_app(instance: Instance) -> ASGIApp:
             wanted.password.get_secret_value(),
             wanted.mode,
             wanted.machine.strip(),
-            parse_address(_peer(request)),
+            parse_address(peer(request)),
         )
         token, session = await log_in(instance, attempt)
         return Json({"session": token, **_identity(instance, session)})
 
     async def whoami(request: Request) -> Response:
-        return Json(_identity(instance, await _session(request)))
+        return Json(_identity(instance, await session_of(instance, request)))
 
     async def connections(request: Request) -> Response:
-        session = await _session(request)
+        session = await session_of(instance, request)
         if session.mode is not Mode.ADMINISTRATIF:
             message = "Only mode administratif shows the connections."
             raise Refusal(403, "ModeNotAllowed", message)
         return Json(connections_document(instance))
 
     async def logout(request: Request) -> Response:
-        session = await _session(request)
+        session = await session_of(instance, request)
         instance.sessions.close(session.id)
         return Json({})
-
-    async def _session(request: Request) -> Session:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        return await recognise(instance, token.strip() if scheme.lower() == "bearer" else None, _peer(request))
 
     app = Starlette(
         routes=[
@@ -85,14 +76,11 @@ def client_app(instance: Instance) -> ASGIApp:
             Route("/client/v1/whoami", whoami, methods=["GET"]),
             Route("/client/v1/connections", connections, methods=["GET"]),
             Route("/client/v1/logout", logout, methods=["POST"]),
+            *school_routes(instance),
         ],
         exception_handlers={Refusal: on_refusal, HTTPException: on_http_error, Exception: on_failure},
     )
     return Envelope(app, instance.metrics, "client")
-
-
-def _peer(request: Request) -> str:
-    return str(parse_address(request.client.host)) if request.client else "127.0.0.1"
 
 
 def _identity(instance: Instance, session: Session) -> dict[str, object]:

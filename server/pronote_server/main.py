@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
     from pronote_server.storage.users import User
 
-EXIT_CODES = """Exit codes: 0 done, 1 fault, 2 wrong usage, 64 cannot be done (no such user, weak password), 71 a port
+EXIT_CODES = """Exit codes: 0 done, 1 fault, 2 wrong usage, 64 cannot be done (no such user, weak password, file not
+valid), 71 a port
 cannot be opened, 75 another server holds this base, 78 environment, mounted files or data folder cannot be used."""
 
 app = typer.Typer(
@@ -27,6 +29,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+pupil_app = typer.Typer(
+    help="The pupils of the base. Works while the server runs, or without it.", no_args_is_help=True
+)
+app.add_typer(pupil_app, name="pupil")
 user_app = typer.Typer(help="The users of the base. Works while the server runs, or without it.", no_args_is_help=True)
 app.add_typer(user_app, name="user")
 
@@ -98,6 +104,62 @@ def user_unlock(username: Username) -> None:
     from pronote_server import user_commands
 
     _run(lambda: user_commands.lock(os.environ, username, False))
+
+
+@pupil_app.command("import")
+def pupil_import(
+    file: Annotated[
+        Path,
+        typer.Argument(help="CSV file, UTF-8, with the columns nationalId, lastName, firstName, birthDate, class."),
+    ],
+) -> None:
+    """Enter the pupils of a file and their classes: the whole file or nothing of it."""
+    from pronote_server import pupil_commands
+
+    _run(lambda: typer.echo(f"{pupil_commands.import_file(os.environ, file)} pupils"))
+
+
+@pupil_app.command("list")
+def pupil_list() -> None:
+    """List the pupils: id, last name, first name, class (tab-separated)."""
+    from pronote_server import pupil_commands
+
+    def show() -> None:
+        for pupil in pupil_commands.every(os.environ):
+            typer.echo("\t".join([str(pupil.id), pupil.last_name, pupil.first_name, pupil.class_name]))
+
+    _run(show)
+
+
+@pupil_app.command("count")
+def pupil_count() -> None:
+    """Count the pupils."""
+    from pronote_server import pupil_commands
+
+    _run(lambda: typer.echo(pupil_commands.count(os.environ)))
+
+
+@app.command("export-hnot")
+def export_hnot(
+    output: Annotated[Path, typer.Option(help="Folder to write into; made when missing.")],
+    name: Annotated[str, typer.Option(help="Begins the name of each file.")] = "base",
+    annexes: Annotated[bool, typer.Option("--annexes", help="Write the annex files, too.")] = False,
+    profils: Annotated[
+        bool, typer.Option("--profils", help="Write the users and their passwords' hashes, too.")
+    ] = False,
+) -> None:
+    """Pack the base for another host (docs/reference/hnot-format.md), while the server runs or without it.
+
+    Prints the files. Files of these names that are there are replaced. SOURCE_DATE_EPOCH sets the time that they bear.
+    """
+    from pronote_server.hnot.export import Request, export
+
+    def write() -> None:
+        for path in export(os.environ, Request(output, name, annexes, profils)):
+            typer.echo(path)
+
+    os.umask(0o077)
+    _run(write)
 
 
 def main() -> None:

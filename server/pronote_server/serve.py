@@ -25,6 +25,7 @@ from pronote_server.storage.checkpoint import remove_remains
 from pronote_server.storage.create import ensure_base
 from pronote_server.storage.database import Database
 from pronote_server.storage.lock import hold
+from pronote_server.storage.new_users import take_over_users
 from pronote_server.storage.users import purge_audit
 from pronote_server.watch import watch
 from pronote_server.words import State
@@ -117,9 +118,12 @@ async def _prepare(instance: Instance, held: ExitStack) -> tuple[Watched, ...]:
         raise StartError("There is no folder for the school year in PRONOTE_DATA.")
     await asyncio.to_thread(held.enter_context, hold(config.base.folder))
     made = await asyncio.to_thread(ensure_base, config.base)
+    users = await asyncio.to_thread(take_over_users, config.base)
     instance.database = await asyncio.to_thread(Database, config.base)
     await asyncio.to_thread(remove_remains, config.checkpoints)
-    log.info("Base open", extra={"data": {"made": made, "schoolYear": config.base.school_year}})
+    log.info(
+        "Base open", extra={"data": {"made": made, "schoolYear": config.base.school_year, "usersTakenOver": users or 0}}
+    )
     return groups
 
 

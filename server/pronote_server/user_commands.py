@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pronote_server.clock import now_utc, rfc3339
-from pronote_server.config import base_config
 from pronote_server.errors import EXIT_USAGE, StartError
 from pronote_server.passwords import new_hasher, weakness
 from pronote_server.storage import users
 from pronote_server.storage.connection import write_transaction
-from pronote_server.storage.database import open_base
+from pronote_server.storage.database import own_base
 from pronote_server.usernames import username_key
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from pronote_server.words import Mode
 
@@ -34,7 +31,7 @@ def add(
     if weak is not None:
         raise StartError(weak, EXIT_USAGE)
     password_hash = new_hasher().hash(password)
-    with _base(environment) as connection, write_transaction(connection):
+    with own_base(environment) as connection, write_transaction(connection):
         try:
             users.add_user(
                 connection, username.strip(), key, password_hash, modes, superadministrator, rfc3339(now_utc())
@@ -49,7 +46,7 @@ def every(environment: Mapping[str, str]) -> list[users.User]:
     Raises:
         StartError: The base cannot be opened.
     """
-    with _base(environment) as connection:
+    with own_base(environment) as connection:
         return users.list_users(connection)
 
 
@@ -59,7 +56,7 @@ def delete(environment: Mapping[str, str], username: str) -> None:
     Raises:
         StartError: The base cannot be opened, or there is no such user.
     """
-    with _base(environment) as connection, write_transaction(connection):
+    with own_base(environment) as connection, write_transaction(connection):
         if not users.delete_user(connection, _key(username)):
             raise StartError("There is no such user.", EXIT_USAGE)
 
@@ -70,7 +67,7 @@ def lock(environment: Mapping[str, str], username: str, locked: bool) -> None:
     Raises:
         StartError: The base cannot be opened, or there is no such user.
     """
-    with _base(environment) as connection, write_transaction(connection):
+    with own_base(environment) as connection, write_transaction(connection):
         if not users.set_locked(connection, _key(username), locked):
             raise StartError("There is no such user.", EXIT_USAGE)
 
@@ -80,12 +77,3 @@ def _key(username: str) -> str:
     if key is None:
         raise StartError("A user name has 1 to 64 printable characters.", EXIT_USAGE)
     return key
-
-
-@contextmanager
-def _base(environment: Mapping[str, str]) -> Iterator[sqlite3.Connection]:
-    connection = open_base(base_config(environment))
-    try:
-        yield connection
-    finally:
-        connection.close()

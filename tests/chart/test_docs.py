@@ -68,7 +68,16 @@ def documented(heading: str) -> set[str]:
 
 def test_the_metrics_of_the_operator_are_the_documented_ones() -> None:
     at_rest = Snapshot(
-        leading=False, depth=0, delayed=0, running=0, failing=0, deaf=0, streams=0, bases={}, watch_restarts=0
+        leading=False,
+        depth=0,
+        delayed=0,
+        running=0,
+        failing=0,
+        deaf=0,
+        streams=0,
+        bases={},
+        watch_restarts=0,
+        snapshots_running=0,
     )
     assert set(names(OperatorMetrics(lambda: at_rest).registry)) == documented("## The operator")
 

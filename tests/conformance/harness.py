@@ -165,6 +165,8 @@ class Server:
         root = self.volume.root
         return {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            # A checkout that is not the installed one.
+            **{name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ},
             "PRONOTE_DATA": str(root / "data" / "years"),
             "PRONOTE_SCHOOL_YEAR": str(YEAR),
             "PRONOTE_UAI": UAI,

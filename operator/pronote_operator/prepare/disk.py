@@ -8,6 +8,7 @@ Only functions of ``os`` are used: every one of them is a point at which the tes
 from __future__ import annotations
 
 import os
+import stat
 from typing import Final
 
 FOLDER_MODE: Final = 0o700
@@ -66,6 +67,27 @@ def read_file(path: str) -> bytes | None:
         return b"".join(parts)
     finally:
         os.close(descriptor)
+
+
+def exists(path: str) -> bool:
+    """Whether there is anything of that name. Unlike ``os.path.exists`` it never takes an error of the disk for a no.
+
+    Raises:
+        OSError: that cannot be told.
+    """
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def is_folder(path: str) -> bool:
+    """Whether a folder, and no link to one, is there; see `exists`."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def names_in(path: str) -> tuple[str, ...]:

@@ -6,28 +6,45 @@ done. It outlives the base's object and its status, and so is what "a date never
 =============  ====================================================================================================
 ``v``          1, the version of this schema
 ``time``       UTC, RFC 3339 with milliseconds
-``event``      ``identity`` | ``begin`` | ``end`` | ``sweep``
+``event``      ``identity`` | ``begin`` | ``safety`` | ``swap`` | ``fault`` | ``end`` | ``sweep``
 =============  ====================================================================================================
 
 and, by event:
 
 - ``identity`` (the first line, once): ``uai`` of the school that the volume belongs to for good; ``namespace`` and
   ``name`` of the base that it was made for, which may change when a kept volume is used again.
-- ``begin`` and ``end``: ``key`` identifies the step (for the empty source ``empty-<year>``), ``step`` is its kind,
-  ``schoolYear`` the year it makes. A ``begin`` without ``end`` is a step that was interrupted: it is carried out
-  again, which may write a second ``begin``. An ``end`` is written only when what the step made is durable, and a key
-  never ends twice.
+- ``begin`` and ``end`` of a step of the source: ``key`` identifies it (``empty-<year>``), ``step`` is the source's
+  kind, ``schoolYear`` the year it makes; ``message`` of an ``end`` says what was made. A ``begin`` without ``end`` is a
+  step that was interrupted: it is carried out again. An ``end`` is written only when what the step made is durable, and
+  a key never ends twice.
+- ``begin``, ``safety``, ``swap``, ``fault`` and ``end`` of a restore: ``key`` is ``restore-<requestId>`` and ``step``
+  ``restore``. ``begin`` (one for each try) has ``requestId``, ``snapshot``, ``schoolYear``, and in ``safetySnapshot``
+  the name that the safety snapshot will have; ``safety`` has the name that it has, or null when nothing was in service;
+  ``swap`` comes before the first rename and has ``keepsAnnexes``: a restore with a ``swap`` is finished by whichever
+  run comes next, whatever its plan; ``fault`` has the ``message`` of a try that may be made again; ``end`` has
+  ``result`` (``Restored`` or ``Failed``), ``reason`` and ``message``, and ``requestId``, ``snapshot``,
+  ``safetySnapshot`` and ``startedTime`` again, so that it can be understood alone.
 - ``sweep``: ``removed``, the names that a killed run or a killed snapshot had left (at most 20 of them) and ``count``.
 
 The last line may be torn (the process or the machine died while it was written): nothing had been done on its
 strength, so it is ignored by readers and cut off by the next writer. A line that cannot be read anywhere else means
 that the file was tampered with or damaged: nothing is done on such a volume.
+
+**Size.** A restore writes five lines, some 1.2 KiB, and a sweep one of at most 1.5 KiB. A run that has something to
+write and finds more than `COMPACT_BYTES` first rewrites the file (aside, synced, renamed) without what no decision
+and no report needs: see `kept_records`. What stays for good is one short line for each request ever carried out: a
+restore on every day of ten years is half a megabyte.
+
+**A full volume.** The file ``reserve`` beside the journal is room for its last lines: it is given up when the volume is
+full, so that a restore which finds no room can still be ended, and the school served.
 """
 
 # Only functions of `os` are used: each is one system call, at which the tests kill the process.
-# ruff: noqa: PTH120
+# ruff: noqa: PTH104, PTH108, PTH116, PTH120
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 from collections.abc import Callable
@@ -38,6 +55,19 @@ from pronote_operator.prepare import disk
 from pronote_operator.prepare.outcome import RefusedError
 
 SCHEMA_VERSION: Final = 1
+
+COMPACT_BYTES: Final = 256 << 10
+"""Size from which a journal is rewritten before it is appended to. Reading that much takes some 5 ms."""
+
+KEPT_RESTORES: Final = 20
+"""Restores of which every line is kept; as many as are reported."""
+
+KEPT_SWEEPS: Final = 20
+
+RESERVE: Final = (b"Room for the last lines of the journal on a full volume.\n" * 288)[: 16 << 10]
+"""Four blocks of most file systems."""
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 Record = dict[str, object]
 
@@ -69,10 +99,18 @@ class History:
         """The line that ended a step, None when it never ended."""
         return next((record for record in self.records if record["event"] == "end" and record["key"] == key), None)
 
+    def was_restored(self, school_year: int) -> bool:
+        """Whether a snapshot was ever put in service for a school year."""
+        return any(
+            record["event"] == "end" and record.get("result") == "Restored" and record.get("schoolYear") == school_year
+            for record in self.records
+        )
+
     @property
     def years_made(self) -> tuple[int, ...]:
         """School years for which a base was made on this volume, in order of making."""
-        made = (record.get("schoolYear") for record in self.records if record["event"] == "end")
+        ends = (record for record in self.records if record["event"] == "end" and record.get("result") != "Failed")
+        made = (record.get("schoolYear") for record in ends)
         return tuple(dict.fromkeys(year for year in made if isinstance(year, int)))
 
 
@@ -112,27 +150,102 @@ class Journal:
     """
 
     def __init__(self, path: str, history: History, now: Callable[[], str]) -> None:
-        self._now = now
+        self.now = now
+        self._folder = os.path.dirname(path)
+        if history.durable_bytes > COMPACT_BYTES:
+            self._compact(path, history)
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, disk.FILE_MODE)
-        if history.torn:
+        if history.torn and os.fstat(self._descriptor).st_size == history.total_bytes:
             os.ftruncate(self._descriptor, history.durable_bytes)
             os.fsync(self._descriptor)
         if not history.exists:
-            disk.sync_folder(os.path.dirname(path))
+            disk.sync_folder(self._folder)
+        self._make_reserve()
 
     def append(self, event: str, **members: object) -> None:
-        """Write one line and sync it.
+        """Write one line and sync it; on a full volume, into the room that was kept for it.
 
         Raises:
             OSError: the line may be on the disk in part; the next run cuts it off.
         """
-        record = {"v": SCHEMA_VERSION, "time": self._now(), "event": event, **members}
-        disk.write_all(self._descriptor, json.dumps(record, separators=(",", ":")).encode() + b"\n")
-        os.fsync(self._descriptor)
+        record = {"v": SCHEMA_VERSION, "time": self.now(), "event": event, **members}
+        line = _line(record)
+        before = os.fstat(self._descriptor).st_size
+        try:
+            disk.write_all(self._descriptor, line)
+            os.fsync(self._descriptor)
+        except OSError as error:
+            if error.errno not in _FULL or not disk.exists(f"{self._folder}/reserve"):
+                raise
+            os.ftruncate(self._descriptor, before)
+            os.unlink(f"{self._folder}/reserve")
+            disk.sync_folder(self._folder)
+            disk.write_all(self._descriptor, line)
+            os.fsync(self._descriptor)
+
+    def _make_reserve(self) -> None:
+        path = f"{self._folder}/reserve"
+        with contextlib.suppress(FileNotFoundError):
+            if os.stat(path, follow_symlinks=False).st_size == len(RESERVE):
+                return
+            os.unlink(path)
+        try:
+            disk.write_new_file(path, RESERVE)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+
+    def _compact(self, path: str, history: History) -> None:
+        aside = f"{path}.new"
+        try:
+            disk.remove_tree(aside)
+            disk.write_new_file(aside, b"".join(map(_line, kept_records(history.records))))
+            os.rename(aside, path)
+            disk.sync_folder(self._folder)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
 
     def close(self) -> None:
         """Close the file; every line is already durable."""
         os.close(self._descriptor)
+
+
+def kept_records(records: tuple[Record, ...]) -> list[Record]:
+    """What a rewritten journal holds: all that a decision or a report needs, and no more.
+
+    Of restores older than the newest `KEPT_RESTORES`, only that they ended, and how; of sweeps, the newest.
+    """
+    keys = list(dict.fromkeys(record["key"] for record in records if record.get("step") == "restore"))
+    old = set(keys[:-KEPT_RESTORES])
+    sweeps = [number for number, record in enumerate(records) if record["event"] == "sweep"]
+    dropped = set(sweeps[:-KEPT_SWEEPS])
+    kept = []
+    for number, record in enumerate(records):
+        if number in dropped:
+            continue
+        if record.get("key") not in old:
+            kept.append(record)
+        elif record["event"] == "end":
+            kept.append({member: record[member] for member in _SHORT_END if member in record})
+    return kept
+
+
+_SHORT_END: Final = ("v", "time", "event", "key", "step", "schoolYear", "result", "reason")
+
+_NEEDED: Final[dict[str, tuple[str, ...]]] = {
+    "identity": ("uai",),
+    "begin": ("key",),
+    "safety": ("key",),
+    "swap": ("key",),
+    "fault": ("key",),
+    "end": ("key",),
+    "sweep": (),
+}
+
+
+def _line(record: Record) -> bytes:
+    return json.dumps(record, separators=(",", ":")).encode() + b"\n"
 
 
 def _parsed(line: bytes) -> Record | None:
@@ -142,7 +255,7 @@ def _parsed(line: bytes) -> Record | None:
         return None
     if not isinstance(record, dict) or record.get("v") != SCHEMA_VERSION:
         return None
-    needed = {"identity": ("uai",), "begin": ("key",), "end": ("key",), "sweep": ()}.get(str(record.get("event")))
+    needed = _NEEDED.get(str(record.get("event")))
     if needed is None or any(not isinstance(record.get(member), str) for member in needed):
         return None
     return record

@@ -17,7 +17,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from pronote_operator.prepare.outcome import EXIT_INTERNAL, EXIT_OK, EXIT_REFUSED, Outcome, RefusedError, of_os_error
+from pronote_operator.prepare.outcome import (
+    EXIT_INTERNAL,
+    EXIT_IO,
+    EXIT_OK,
+    EXIT_REFUSED,
+    Outcome,
+    RefusedError,
+    RetryError,
+    of_os_error,
+)
 
 if TYPE_CHECKING:
     from pronote_operator.prepare.plan import DataPlan
@@ -27,6 +36,9 @@ TERMINATION_MESSAGE_BYTES: Final = 4096
 
 _MESSAGE_CHARACTERS: Final = 600
 """Bound of the sentence inside: even escaped six bytes to a character, the whole fits in the 4096 bytes."""
+
+_SHORT_CHARACTERS: Final = 290
+"""The same where there are two of them."""
 
 
 def main() -> NoReturn:
@@ -61,6 +73,8 @@ def run(environment: Mapping[str, str]) -> int:
         outcome = carry_out(plan, places_of(environment), _now)
     except RefusedError as refused:
         outcome = Outcome("Refused", refused.reason, refused.message, EXIT_REFUSED)
+    except RetryError as later:
+        outcome = Outcome("Failed", later.reason, later.message, EXIT_IO)
     except OSError as error:
         outcome = of_os_error(error)
     except Exception as error:  # noqa: BLE001 - the operator must learn of a fault by the termination message
@@ -76,13 +90,23 @@ def run(environment: Mapping[str, str]) -> int:
 
 
 def _report(outcome: Outcome, path: str, detail: Mapping[str, str]) -> None:
-    said = {
+    said: dict[str, object] = {
         "result": outcome.result,
         "reason": outcome.reason,
         "message": outcome.message[:_MESSAGE_CHARACTERS],
         "schoolYear": outcome.school_year,
     }
-    _log("INFO" if outcome.exit_code == EXIT_OK else "ERROR", {**said, **detail})
+    restored = outcome.restored
+    if restored is not None:
+        said["message"] = outcome.message[:_SHORT_CHARACTERS]
+        said["restore"] = {
+            "requestId": restored.request_id,
+            "result": restored.result,
+            "reason": restored.reason,
+            "message": restored.message[:_SHORT_CHARACTERS],
+        }
+    good = outcome.exit_code == EXIT_OK and (restored is None or restored.result == "Succeeded")
+    _log("INFO" if good else "ERROR", {**said, **detail})
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from pronote_operator.prepare.restores import Restored
 
 EXIT_OK: Final = 0
 EXIT_REFUSED: Final = 65
@@ -31,6 +34,20 @@ class RefusedError(Exception):
         self.message = message
 
 
+class RetryError(Exception):
+    """Nothing could be done now, through nobody's fault; the kubelet tries again.
+
+    Args:
+        reason: CamelCase, for machines.
+        message: one sentence.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The end of one run; ``exit_code`` follows from ``result`` except for a fault of prepare itself."""
@@ -40,6 +57,8 @@ class Outcome:
     message: str
     exit_code: int
     school_year: int | None = None
+    restored: Restored | None = None
+    """How a request for a restore ended in this run, well or not. A failed one does not make a failed run."""
 
 
 def of_os_error(error: OSError) -> Outcome:

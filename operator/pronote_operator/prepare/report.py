@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from pronote_operator.prepare.journal import History, Record, read_history
+from pronote_operator.prepare.journal import KEPT_RESTORES, History, Record, read_history
 from pronote_operator.prepare.volume import Layout
-
-MAX_RESTORES: Final = 20
-"""Restores that are told, the newest ones."""
 
 SOURCES: Final = ("empty", "hnot", "snapshot")
 
@@ -43,27 +40,35 @@ def preparation(history: History) -> dict[str, object]:
 def _restores(history: History) -> list[Record]:
     found: dict[str, Record] = {}
     for record in history.records:
-        if record.get("step") != "restore":
+        # Of the oldest ones only a short end is kept, which does not say what it was of.
+        if record.get("step") != "restore" or not (record["key"] in found or "requestId" in record):
             continue
         key = str(record["key"])
-        if record["event"] == "begin":
-            told = found.setdefault(key, _running(record))
-        elif record["event"] == "end":
-            told = found.setdefault(key, _running(record))
-            told["result"] = "Succeeded" if record.get("result") == "Restored" else "Failed"
-            told["completedTime"] = record["time"]
-        else:
-            continue
-        for member in ("safetySnapshot", "reason", "message"):
-            if member in record:
-                told[member] = record[member]
-    return list(found.values())[-MAX_RESTORES:]
+        if key not in found:
+            found[key] = _running(record)
+        told = found[key]
+        match record["event"]:
+            case "begin":
+                told["snapshot"] = record["snapshot"]
+            case "safety":
+                told["safetySnapshot"] = record["safetySnapshot"]
+            case "fault":
+                told["message"] = record["message"]
+            case "end":
+                told |= {
+                    "result": "Succeeded" if record["result"] == "Restored" else "Failed",
+                    "reason": record["reason"],
+                    "message": record["message"],
+                    "safetySnapshot": record["safetySnapshot"],
+                    "completedTime": record["time"],
+                }
+    return list(found.values())[-KEPT_RESTORES:]
 
 
 def _running(record: Record) -> Record:
     return {
-        "requestId": record.get("requestId"),
-        "snapshot": record.get("snapshot"),
+        "requestId": record["requestId"],
+        "snapshot": record["snapshot"],
         "safetySnapshot": None,
         "result": "Running",
         "reason": "",

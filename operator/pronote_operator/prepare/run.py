@@ -1,23 +1,31 @@
 """One run of prepare: look, decide, and only then write.
 
-A refused plan writes nothing at all. An accepted one makes the volume's folders, takes possession of the volume in the
-journal, sweeps what killed runs left, and carries out its steps. When there is nothing to do, nothing is written
-either.
+A restore comes first: it replaces whatever the source made or would make, and works on a volume that the source has
+nothing to do with any more. A refused source writes nothing at all. An accepted one makes the volume's folders, takes
+possession of the volume in the journal, sweeps what killed runs left, and carries out its steps. When there is nothing
+to do, nothing is written either.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pronote_operator.prepare import disk
 from pronote_operator.prepare.journal import Journal
-from pronote_operator.prepare.outcome import EXIT_OK, Outcome, RefusedError
+from pronote_operator.prepare.outcome import EXIT_OK, EXIT_REFUSED, Outcome, RefusedError
 from pronote_operator.prepare.places import Places
 from pronote_operator.prepare.plan import DataPlan
+from pronote_operator.prepare.restores import is_due
 from pronote_operator.prepare.steps import Step, Verdict, steps_of
+from pronote_operator.prepare.sweep import sweep
 from pronote_operator.prepare.volume import Layout, VolumeView, lock, view
+
+if TYPE_CHECKING:
+    from pronote_operator.prepare.restores import Restored
 
 
 def carry_out(plan: DataPlan, places: Places, now: Callable[[], str]) -> Outcome:
@@ -30,24 +38,59 @@ def carry_out(plan: DataPlan, places: Places, now: Callable[[], str]) -> Outcome
 
     Raises:
         RefusedError: the plan does not fit the volume; nothing was written.
-        OSError: the volume failed; a further run continues.
+        RetryError: something is in use; a further run continues.
+        OSError: the volume failed; likewise.
     """
-    if plan.restore is not None:
-        raise RefusedError("RestoreNotSupported", "restore is not served yet")
     layout = Layout(places.volume)
     guard = lock(layout)
     try:
         volume = view(layout)
         _check_owner(plan, volume)
-        verdicts = [(step, step.assess(volume)) for step in steps_of(plan, places)]
-        _apply(plan, layout, volume, verdicts, now)
+        restored = None
+        if is_due(plan, volume.history):
+            restored = _settled(plan, places, layout, volume, now)
+            volume = view(layout)
+        try:
+            outcome = _sourced(plan, places, layout, volume, now)
+        except RefusedError as refused:
+            if restored is None:
+                raise
+            outcome = Outcome("Refused", refused.reason, refused.message, EXIT_REFUSED)
     finally:
         os.close(guard)
+    if restored is None:
+        return outcome
+    if restored.result == "Succeeded" and outcome.exit_code == EXIT_OK:
+        outcome = Outcome("Done", "Prepared", f"school year {plan.school_year} is prepared (restored)", EXIT_OK)
+    return replace(outcome, restored=restored)
+
+
+def _settled(
+    plan: DataPlan, places: Places, layout: Layout, volume: VolumeView, now: Callable[[], str]
+) -> Restored | None:
+    # Imports borg's side and SQLite: three times what a run with nothing to do takes.
+    from pronote_operator.prepare.restore import settle
+
+    _make_folders(layout)
+    with _opened_journal(plan, layout, volume, now) as journal:
+        return settle(plan, places, layout, volume, journal)
+
+
+def _sourced(plan: DataPlan, places: Places, layout: Layout, volume: VolumeView, now: Callable[[], str]) -> Outcome:
+    steps = () if _is_replaced(plan, volume) else steps_of(plan, places)
+    verdicts = [(step, step.assess(volume)) for step in steps]
+    _apply(plan, layout, volume, verdicts, now)
     changed = [step for step, verdict in verdicts if verdict != "AlreadyDone"]
     if not changed:
         return Outcome("Unchanged", "AlreadyPresent", f"school year {plan.school_year} is present", EXIT_OK)
     done = ", ".join(step.key for step in changed)
     return Outcome("Done", "Prepared", f"school year {plan.school_year} is prepared ({done})", EXIT_OK)
+
+
+def _is_replaced(plan: DataPlan, volume: VolumeView) -> bool:
+    """Whether a restore has put another base in place of what the source made: nothing is added to that one."""
+    folder = volume.year(plan.school_year)
+    return folder is not None and folder.has_base and volume.history.was_restored(plan.school_year)
 
 
 def _check_owner(plan: DataPlan, volume: VolumeView) -> None:
@@ -60,19 +103,12 @@ def _check_owner(plan: DataPlan, volume: VolumeView) -> None:
 def _apply(
     plan: DataPlan, layout: Layout, volume: VolumeView, verdicts: list[tuple[Step, Verdict]], now: Callable[[], str]
 ) -> None:
-    created = [disk.make_folder(path) for path in (layout.years, layout.checkpoints, layout.own)]
-    if any(created):
-        disk.sync_folder(layout.root)
-    waste = (*volume.leftovers, *volume.stale_checkpoints)
+    _make_folders(layout)
     todo = [(step, verdict) for step, verdict in verdicts if verdict != "AlreadyDone"]
-    if volume.history.uai and not volume.history.torn and not waste and not todo:
+    if volume.history.uai and not volume.history.torn and not volume.waste and not todo:
         return
-    journal = Journal(layout.journal, volume.history, now)
-    try:
-        if volume.history.uai is None:
-            journal.append("identity", uai=plan.uai, namespace=plan.namespace, name=plan.name)
-        if waste:
-            _sweep(layout, waste, journal)
+    with _opened_journal(plan, layout, volume, now) as journal:
+        sweep(layout, volume, journal)
         for step, verdict in todo:
             said = {"key": step.key, "step": step.kind, "schoolYear": step.school_year}
             if verdict == "RecordEnd":
@@ -81,6 +117,22 @@ def _apply(
             if not volume.history.begun(step.key):
                 journal.append("begin", **said)
             journal.append("end", **said, message=_built(step, layout))
+
+
+def _make_folders(layout: Layout) -> None:
+    created = [disk.make_folder(path) for path in (layout.years, layout.checkpoints, layout.own)]
+    if any(created):
+        disk.sync_folder(layout.root)
+
+
+@contextlib.contextmanager
+def _opened_journal(plan: DataPlan, layout: Layout, volume: VolumeView, now: Callable[[], str]) -> Iterator[Journal]:
+    """The journal, in which the volume belongs to the school of the plan."""
+    journal = Journal(layout.journal, volume.history, now)
+    try:
+        if volume.history.uai is None:
+            journal.append("identity", uai=plan.uai, namespace=plan.namespace, name=plan.name)
+        yield journal
     finally:
         journal.close()
 
@@ -93,12 +145,3 @@ def _built(step: Step, layout: Layout) -> str:
         with contextlib.suppress(OSError):
             disk.remove_tree(layout.staging(step.school_year))
         raise
-
-
-def _sweep(layout: Layout, waste: tuple[str, ...], journal: Journal) -> None:
-    names = [os.path.relpath(path, layout.root) for path in waste]
-    journal.append("sweep", removed=names[:20], count=len(names))
-    for path in waste:
-        disk.remove_tree(path)
-    for folder in (layout.own, layout.checkpoints):
-        disk.sync_folder(folder)

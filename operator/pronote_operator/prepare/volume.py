@@ -16,9 +16,13 @@ BASE_FILE: Final = "base.sqlite"
 NEW_BASE_FILE: Final = "new-base.json"
 """Asks the server to make ``base.sqlite`` at its first start; one of the two must be in the folder of a school year."""
 
+NEW_USERS_FILE: Final = "new-users.json"
+"""Asks the server to take users over at its start."""
+
 _YEAR: Final = re.compile(r"[0-9]{4}")
-_LEFTOVER: Final = re.compile(r"staging-[0-9]{4}")
-"""What prepare itself builds before it is renamed into place. Nothing else in ``.prepare`` is ever removed."""
+_LEFTOVER: Final = re.compile(r"(staging|safety|replaced)-[0-9]{4}(-[a-z]+)?")
+"""What prepare itself builds before it is renamed into place, copies for a safety snapshot, or has replaced. Nothing
+else in ``.prepare`` is ever removed."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,14 @@ class Layout:
         """Where the folder of a school year is built."""
         return f"{self.own}/staging-{school_year}"
 
+    def safety(self, school_year: int) -> str:
+        """Where what is in service is copied for its safety snapshot."""
+        return f"{self.own}/safety-{school_year}"
+
+    def replaced(self, school_year: int) -> str:
+        """Where a replaced folder of a school year is until it is removed."""
+        return f"{self.own}/replaced-{school_year}"
+
 
 @dataclass(frozen=True)
 class YearFolder:
@@ -81,6 +93,11 @@ class VolumeView:
     """Paths that a killed run left."""
     stale_checkpoints: tuple[str, ...]
     """Paths of checkpoints. No snapshot can be running: the server and the agent start after prepare."""
+
+    @property
+    def waste(self) -> tuple[str, ...]:
+        """What may be removed, unless a restore is being put in place."""
+        return (*self.leftovers, *self.stale_checkpoints)
 
     def year(self, school_year: int) -> YearFolder | None:
         """The folder of a year, None when there is none or nothing in it."""

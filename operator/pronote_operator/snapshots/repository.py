@@ -68,6 +68,13 @@ class Repository:
     ) -> None:
         self._store = Store(path, key_file, read_only=read_only, cancelled=cancelled, background=background)
 
+    def close(self) -> None:
+        """Remove what a read-only repository keeps in the folder for temporary files; it is of no use afterwards.
+
+        Else that happens when the process ends, but not when it is ended by ``os._exit``.
+        """
+        self._store.close()
+
     # Reading
 
     def snapshots(self) -> tuple[StoredSnapshot, ...]:

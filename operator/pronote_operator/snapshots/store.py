@@ -53,7 +53,7 @@ class Store:
         self._lock = OwnLock(self.beside / "lock")
         if read_only:
             self._state = Path(tempfile.mkdtemp(prefix="borg-"))
-            weakref.finalize(self, shutil.rmtree, self._state, ignore_errors=True)
+            self._finalizer = weakref.finalize(self, shutil.rmtree, self._state, ignore_errors=True)
         else:
             self._state = self.beside / "borg"
         self.borg = Borg(
@@ -63,6 +63,11 @@ class Store:
             cancelled=cancelled,
             background=background,
         )
+
+    def close(self) -> None:
+        """See `repository.Repository.close`."""
+        if self.read_only:
+            self._finalizer()
 
     @contextlib.contextmanager
     def work(self) -> Iterator[None]:

@@ -93,7 +93,12 @@ def write_checkpoint(
     partial.mkdir()
     try:
         copy = partial / "base.sqlite"
-        _copy(config.base_path, copy, is_stopping)
+
+        def look_up(_done: int, _total: int) -> None:
+            if is_stopping():
+                raise Interrupted
+
+        copy_base(config.base_path, copy, look_up)
         size = copy.stat().st_size
         manifest = {
             "uai": config.uai,
@@ -133,10 +138,20 @@ def remove_remains(folder: Path) -> int:
     return len(remains)
 
 
-def _copy(source_path: Path, target_path: Path, is_stopping: Callable[[], bool]) -> None:
-    def progress(_status: int, _remaining: int, _total: int) -> None:
-        if is_stopping():
-            raise Interrupted
+def copy_base(source_path: Path, target_path: Path, look_up: Callable[[int, int], None]) -> None:
+    """Copy a base as of one moment, while others read and write it.
+
+    Args:
+        source_path: The base.
+        target_path: The file to make; not on disk yet when this returns, and without a log beside it.
+        look_up: Called between steps with the pages copied and the pages in all; what it raises ends the copy.
+
+    Raises:
+        sqlite3.Error: The base cannot be read or the copy not be written.
+    """
+
+    def progress(_status: int, remaining: int, total: int) -> None:
+        look_up(total - remaining, total)
 
     source = connect(source_path)
     target = connect(target_path, create=True)

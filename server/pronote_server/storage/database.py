@@ -6,14 +6,16 @@ import asyncio
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
+from pronote_server.config import base_config
 from pronote_server.errors import StartError
 from pronote_server.storage import statements
 from pronote_server.storage.connection import connect, migrate, write_transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
     from pronote_server.config import BaseConfig
 
@@ -33,7 +35,7 @@ def open_base(config: BaseConfig) -> sqlite3.Connection:
     try:
         connection = connect(config.base_path)
         try:
-            _check(connection, config)
+            check_base(connection, config)
             connection.execute(statements.USE_WAL)
             migrate(connection)
         except BaseException:
@@ -45,7 +47,26 @@ def open_base(config: BaseConfig) -> sqlite3.Connection:
     return connection
 
 
-def _check(connection: sqlite3.Connection, config: BaseConfig) -> None:
+@contextmanager
+def own_base(environment: Mapping[str, str]) -> Iterator[sqlite3.Connection]:
+    """Open the base that the environment names, for a command of its own; also while the server has it open.
+
+    Raises:
+        StartError: The environment is malformed, or the base cannot be opened.
+    """
+    connection = open_base(base_config(environment))
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def check_base(connection: sqlite3.Connection, config: BaseConfig) -> None:
+    """Check that an open file is the base that is meant.
+
+    Raises:
+        StartError: It is no base, it is another school's or year's, or a newer server made it.
+    """
     (application_id,) = connection.execute(statements.READ_APPLICATION_ID).fetchone()
     (schema,) = connection.execute(statements.READ_SCHEMA_VERSION).fetchone()
     if application_id != statements.APPLICATION_ID or schema < 1:

@@ -53,6 +53,58 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX login_audit_user ON login_audit (user_id) WHERE user_id IS NOT NULL",
         "CREATE INDEX login_audit_address ON login_audit (time) WHERE address IS NOT NULL",
     ),
+    # What a school day writes is appended: rows by a growing id, indexes by a date. An index by pupil would change one
+    # page here and there for each row, and every snapshot would have to store all of those pages again.
+    (
+        "CREATE TABLE classes (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT",
+        """
+        -- Pupils: élèves. The national number is the INE.
+        CREATE TABLE pupils (
+            id INTEGER PRIMARY KEY,
+            national_id TEXT NOT NULL UNIQUE,
+            last_name TEXT NOT NULL,
+            first_name TEXT NOT NULL,
+            birth_date TEXT NOT NULL,
+            class_id INTEGER NOT NULL REFERENCES classes (id)
+        ) STRICT
+        """,
+        """
+        CREATE TABLE absences (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            pupil_id INTEGER NOT NULL REFERENCES pupils (id),
+            start_time INTEGER NOT NULL,
+            minutes INTEGER NOT NULL CHECK (minutes BETWEEN 1 AND 1440),
+            reason TEXT NOT NULL,
+            recorded_time INTEGER NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX absences_start ON absences (start_time)",
+        """
+        -- Marks: notes. Hundredths, so that 12.25 of 20 is exact.
+        CREATE TABLE marks (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            pupil_id INTEGER NOT NULL REFERENCES pupils (id),
+            subject TEXT NOT NULL,
+            given_date TEXT NOT NULL,
+            value_hundredths INTEGER NOT NULL CHECK (value_hundredths >= 0),
+            out_of_hundredths INTEGER NOT NULL CHECK (out_of_hundredths > 0),
+            coefficient_hundredths INTEGER NOT NULL CHECK (coefficient_hundredths > 0)
+        ) STRICT
+        """,
+        "CREATE INDEX marks_given ON marks (given_date)",
+        """
+        -- Homework: cahier de textes.
+        CREATE TABLE homework (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            class_id INTEGER NOT NULL REFERENCES classes (id),
+            subject TEXT NOT NULL,
+            given_date TEXT NOT NULL,
+            due_date TEXT NOT NULL CHECK (due_date >= given_date),
+            content TEXT NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX homework_due ON homework (due_date)",
+    ),
 )
 """Statements that bring a base from schema version n to n + 1. Entries are never changed, only added."""
 
@@ -107,6 +159,14 @@ SELECT_USERS: Final = """
            (SELECT group_concat(mode) FROM user_modes WHERE user_id = users.id)
     FROM users ORDER BY username_key
 """
+MERGE_USER: Final = """
+    INSERT INTO users (username, username_key, password_hash, superadministrator, locked, created_time)
+    VALUES (:username, :key, :password_hash, :superadministrator, :locked, :time)
+    ON CONFLICT (username_key) DO UPDATE SET username = excluded.username, password_hash = excluded.password_hash,
+        superadministrator = excluded.superadministrator, locked = excluded.locked
+    RETURNING id
+"""
+DELETE_USER_MODES: Final = "DELETE FROM user_modes WHERE user_id = ?"
 DELETE_USER: Final = "DELETE FROM users WHERE username_key = ?"
 UPDATE_USER_LOCKED: Final = "UPDATE users SET locked = ? WHERE username_key = ?"
 UPDATE_USER_HASH: Final = "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?"
@@ -118,3 +178,23 @@ INSERT_AUDIT: Final = """
 TRIM_AUDIT: Final = "DELETE FROM login_audit WHERE id <= (SELECT max(id) FROM login_audit) - ?"
 FORGET_OLD_AUDIT: Final = "DELETE FROM login_audit WHERE time < ?"
 FORGET_ADDRESSES: Final = "UPDATE login_audit SET address = NULL WHERE address IS NOT NULL AND time < ?"
+
+INSERT_CLASS: Final = "INSERT INTO classes (name) VALUES (?) ON CONFLICT (name) DO NOTHING"
+INSERT_PUPIL: Final = """
+    INSERT INTO pupils (national_id, last_name, first_name, birth_date, class_id)
+    VALUES (:national_id, :last_name, :first_name, :birth_date, (SELECT id FROM classes WHERE name = :class_name))
+"""
+SELECT_NATIONAL_ID: Final = "SELECT 1 FROM pupils WHERE national_id = ?"
+SELECT_PUPILS: Final = """
+    SELECT pupils.id, last_name, first_name, classes.name
+    FROM pupils JOIN classes ON classes.id = class_id
+    WHERE pupils.id > ? ORDER BY pupils.id LIMIT ?
+"""
+COUNT_PUPILS: Final = "SELECT count(*) FROM pupils"
+INSERT_ABSENCE: Final = """
+    INSERT INTO absences (pupil_id, start_time, minutes, reason, recorded_time)
+    VALUES (:pupil, :start_time, :minutes, :reason, :recorded_time)
+"""
+SELECT_ABSENCES: Final = """
+    SELECT id, pupil_id, start_time, minutes, reason, recorded_time FROM absences WHERE id > ? ORDER BY id LIMIT ?
+"""

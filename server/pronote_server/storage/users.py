@@ -94,6 +94,30 @@ def add_user(
     return user_id
 
 
+def merge_user(
+    connection: sqlite3.Connection,
+    username: str,
+    key: str,
+    password_hash: str,
+    modes: frozenset[Mode],
+    superadministrator: bool,
+    locked: bool,
+    time: str,
+) -> None:
+    """Add a user, or change the one of that name to what is given."""
+    values = {
+        "username": username,
+        "key": key,
+        "password_hash": password_hash,
+        "superadministrator": int(superadministrator),
+        "locked": int(locked),
+        "time": time,
+    }
+    (user_id,) = connection.execute(statements.MERGE_USER, values).fetchone()
+    connection.execute(statements.DELETE_USER_MODES, (user_id,))
+    connection.executemany(statements.INSERT_USER_MODE, [(user_id, mode.value) for mode in sorted(modes)])
+
+
 def delete_user(connection: sqlite3.Connection, key: str) -> bool:
     """Delete a user; return whether there was one."""
     return connection.execute(statements.DELETE_USER, (key,)).rowcount > 0

@@ -79,3 +79,11 @@ def make_volume(folder: Path) -> Volume:
 def volume(tmp_path: Path) -> Volume:
     """An empty volume."""
     return make_volume(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a snapshots volume and its key, to be copied."""
+    from tests.unit.prepare.bases import make_repository
+
+    return make_repository(tmp_path_factory.mktemp("repository"))

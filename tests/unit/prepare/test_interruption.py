@@ -12,6 +12,8 @@ from tests.unit.prepare.conftest import PLAN, Volume, make_volume
 from tests.unit.prepare.killing import How, Killer, Point, Run, points_of, tree
 
 JOURNAL = ".prepare/journal.jsonl"
+RESERVE = ".prepare/reserve"
+"""Given up for a line of the journal on a full volume."""
 
 
 def fresh(folder: Path) -> Volume:
@@ -66,7 +68,7 @@ class Case:
         volume = self.new()
         self.uninterrupted = self.run(volume)
         assert self.uninterrupted.exit_code == 0
-        self.reference = tree(volume.root, without=JOURNAL)
+        self.reference = tree(volume.root, JOURNAL, RESERVE)
 
     def new(self) -> Volume:
         """A volume in the state that the case starts from."""
@@ -90,7 +92,7 @@ class Case:
     def check_end(self, volume: Volume) -> None:
         """A run to the end gives the reference, tells of each step once, and leaves nothing for a further one."""
         assert self.run(volume).exit_code == 0
-        assert tree(volume.root, without=JOURNAL) == self.reference
+        assert tree(volume.root, JOURNAL, RESERVE) == self.reference
         events = volume.events
         assert events[0] == "identity 0750654D"
         assert sum(event.startswith("identity") for event in events) == 1
@@ -113,6 +115,7 @@ def test_killed_before_and_after_every_call_and_inside_every_write(
         assert case.run(volume, point).killed, point
         case.check_half_way(volume)
         case.check_end(volume)
+        assert (volume.root / RESERVE).stat().st_size == 16 << 10 or start is served
 
 
 @starts

@@ -25,6 +25,7 @@ def test_an_empty_volume_gets_its_folders_and_an_empty_base(volume: Volume) -> N
     assert {path: oct(entry.mode) for path, entry in tree(volume.root).items()} == {
         ".prepare": "0o700",
         ".prepare/journal.jsonl": "0o600",
+        ".prepare/reserve": "0o600",
         "checkpoints": "0o700",
         "years": "0o700",
         "years/2026": "0o700",
@@ -145,11 +146,11 @@ def test_checkpoints_of_a_killed_snapshot_are_removed_and_links_in_them_not_foll
 
 def test_leftovers_are_known_by_their_name_only(volume: Volume) -> None:
     own = volume.root / ".prepare"
-    for name in ("staging-2026", "staging-2025", "staging-x", "other"):
+    for name in ("staging-2026", "staging-2025-annexes", "safety-2026", "replaced-2025", "staging-x", "other"):
         (own / name).mkdir(parents=True)
         (own / name / "new-base.json").write_text("half")
     assert volume.prepare() == 0
-    assert sorted(path.name for path in own.iterdir()) == ["journal.jsonl", "other", "staging-x"]
+    assert sorted(path.name for path in own.iterdir()) == ["journal.jsonl", "other", "reserve", "staging-x"]
 
 
 def test_a_torn_last_line_is_cut_off(volume: Volume) -> None:

@@ -15,6 +15,7 @@ from pronote_server.config import BaseConfig
 from pronote_server.errors import StartError
 from pronote_server.storage.create import ensure_base
 from pronote_server.storage.database import open_base
+from tests.unit.server.killed import KILLED_AT_STEP
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,44 +29,8 @@ REQUEST = {
     "dayEnd": "18:00",
 }
 
-KILLED_AT_STEP = """
-import os, signal, sys
-from pathlib import Path
-from pronote_server.config import BaseConfig
-from pronote_server.storage.create import ensure_base
-from pronote_server.storage import files
 
-folder, last = Path(sys.argv[1]), int(sys.argv[2])
-steps = 0
-
-def step():
-    global steps
-    steps += 1
-    if steps == last:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-def watch(event, arguments):
-    if event in ("open", "os.rename", "os.remove", "sqlite3.connect", "sqlite3.connect/handle"):
-        if any(isinstance(one, (str, Path)) and str(folder) in str(one) for one in arguments):
-            step()
-
-sys.addaudithook(watch)
-fsync = os.fsync
-def counted(descriptor):
-    step()
-    fsync(descriptor)
-    step()
-os.fsync = counted
-import sqlite3
-connect = sqlite3.connect
-class Connection(sqlite3.Connection):
-    def execute(self, *arguments):
-        step()
-        return super().execute(*arguments)
-sqlite3.connect = lambda *a, **k: connect(*a, factory=Connection, **k)
-ensure_base(BaseConfig(folder, 2026, "0750654D", "1"))
-print(steps)
-"""
+SCRIPT = KILLED_AT_STEP.replace("# WORK", "from pronote_server.storage.create import ensure_base as work")
 
 
 def _config(folder: Path) -> BaseConfig:
@@ -78,7 +43,7 @@ def _request(folder: Path, **changes: object) -> None:
 
 def _make_killed(folder: Path, step: int) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", KILLED_AT_STEP, str(folder), str(step)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", SCRIPT, str(folder), str(step)], capture_output=True, text=True, check=False
     )
 
 

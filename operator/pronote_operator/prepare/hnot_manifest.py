@@ -1,0 +1,155 @@
+"""What a packed file says of itself: its manifest, read strictly, and the names that its members may have."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from pronote_operator.prepare.outcome import RefusedError
+
+BASE_MEMBER: Final = "base.sqlite"
+
+MAX_FILES: Final = 50_000
+"""Files of one packed file; what is more is packed into further ones. Bounds the memory that its manifest takes."""
+
+MAX_NAME_BYTES: Final = 1024
+"""Longest path of a file, bytes."""
+
+MAX_PART_BYTES: Final = 255
+"""Longest name of a file or folder, bytes: what file systems allow."""
+
+MAX_DEPTH: Final = 16
+"""Most parts of a path."""
+
+SchoolYear = Annotated[int, Field(ge=2000, le=2999)]
+ShortText = Annotated[str, Field(max_length=64, pattern=r"^[ -~]*$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def name_problem(name: str) -> str | None:
+    """Why a file may not have a name, None when it may."""
+    try:
+        parts = name.encode().split(b"/")
+    except UnicodeEncodeError:
+        return "is not valid Unicode"
+    if "\\" in name or any(character < " " or character == "\x7f" for character in name):
+        return "holds a backslash or a control character"
+    if name.startswith("/") or name[1:2] == ":":
+        return "is absolute"
+    if any(part in (b".", b"..") for part in parts):
+        return "holds . or .."
+    if any(not 1 <= len(part) <= MAX_PART_BYTES for part in parts):
+        return f"has a part that is empty or longer than {MAX_PART_BYTES} bytes"
+    if len(parts) > MAX_DEPTH or len(name.encode()) > MAX_NAME_BYTES:
+        return f"has more than {MAX_DEPTH} parts or {MAX_NAME_BYTES} bytes"
+    return None
+
+
+def _allowed(name: str) -> str:
+    problem = name_problem(name)
+    if problem:
+        raise ValueError(f"the name {shown(name)} {problem}")
+    return name
+
+
+def shown(name: str) -> str:
+    """A name for a message: short, and without anything that a terminal or a log would not show as it is."""
+    return ascii(name if len(name) <= 80 else f"{name[:77]}...")
+
+
+class Strict(BaseModel):
+    """A part of a document of the format. Members that are not known are refused: they mean a later version."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, alias_generator=to_camel, hide_input_in_errors=True
+    )
+
+
+class Member(Strict):
+    """A file that is packed."""
+
+    name: Annotated[str, Field(max_length=MAX_NAME_BYTES), AfterValidator(_allowed)]
+    sha256: Sha256
+    size_bytes: Annotated[int, Field(ge=0, le=2**50)]
+
+
+class Manifest(Strict):
+    """What every packed file says."""
+
+    uai: Annotated[str, Field(pattern=r"^[0-9]{7}[A-Z]$")]
+    school_year: SchoolYear
+    version: ShortText
+    created_time: ShortText
+    members: Annotated[tuple[Member, ...], Field(max_length=MAX_FILES)]
+
+    @property
+    def size_bytes(self) -> int:
+        """What is packed, in all."""
+        return sum(member.size_bytes for member in self.members)
+
+
+class BaseManifest(Manifest):
+    """Manifest of a ``.HNOT``."""
+
+    format: Literal["pronote-hnot/1"]
+    members: Annotated[tuple[Member, ...], Field(min_length=1, max_length=1)]
+
+    @property
+    def prefix(self) -> str:
+        """What the names of members begin with in the zip."""
+        return ""
+
+
+class AnnexManifest(Manifest):
+    """Manifest of an annex file (.HPHOTOS, .HCOURRIERS, .HDOCJOINTS)."""
+
+    format: Literal["pronote-annex/1"]
+    kind: Literal["photos", "letters", "documents"]
+
+    @property
+    def prefix(self) -> str:
+        """See `BaseManifest`."""
+        return "files/"
+
+
+M = TypeVar("M", bound=Strict)
+
+
+def parsed(model: type[M], content: bytes, path: str) -> M:
+    """A document of the format.
+
+    Args:
+        path: of the file, for the message.
+
+    Raises:
+        RefusedError: ``HnotInvalid``, with the members that are wrong.
+    """
+    try:
+        return model.model_validate_json(content)
+    except ValidationError as invalid:
+        errors = invalid.errors(include_url=False, include_context=False, include_input=False)
+    told = [f"{_field(error['loc'])}: {error['msg'].removeprefix('Value error, ')}" for error in errors[:5]]
+    raise RefusedError("HnotInvalid", f"{path} is not valid: {'; '.join(told)}")
+
+
+def _field(place: tuple[int | str, ...]) -> str:
+    return ".".join(shown(part)[1:-1] if isinstance(part, str) else str(part) for part in place) or "document"
+
+
+def check_owner(path: str, uai: str, school_year: int | None, of: tuple[str, int]) -> None:
+    """Refuse a file of another school, or of another school year if it is of one.
+
+    Raises:
+        RefusedError: ``UaiMismatch`` or ``SchoolYearMismatch``.
+    """
+    wanted_uai, wanted_year = of
+    if uai != wanted_uai:
+        raise RefusedError("UaiMismatch", f"{path} is of the school {uai}; the base is of {wanted_uai}")
+    if school_year is not None and school_year != wanted_year:
+        raise RefusedError(
+            "SchoolYearMismatch",
+            f"{path} is of school year {school_year}; the base is being made for {wanted_year}: "
+            f"set spec.schoolYear.pin to {school_year}",
+        )

@@ -1,0 +1,1 @@
+"""Packs a base for another host: `.HNOT`, its annexes, and its users (docs/reference/hnot-format.md)."""
