@@ -93,7 +93,7 @@ class Base:
         ]
 
     def _shown(self, born: float) -> list[tuple[str, dict[str, str], Value]]:
-        """Metric, labels and value of each series of the agent that was born then; as the agent does, with 0 for never."""
+        """Metric, labels and value of each series of the agent that was born then; 0 is never, as the agent has it."""
         shown: list[tuple[str, dict[str, str], Value]] = [
             ("pronote_agent_info", {"version": "0.1.0", "uai": "0750654D"}, _always(1)),
             ("pronote_restore_last_failure_timestamp_seconds", {}, _newest(self.restores_failed)),

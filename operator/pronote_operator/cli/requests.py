@@ -8,8 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pronote_operator.api.base_status import SnapshotKindStatus
-from pronote_operator.api.constants import ANNOTATION_SNAPSHOT_REQUEST, API_VERSION, BACKED_UP
+from pronote_operator.api.constants import ANNOTATION_SNAPSHOT_REQUEST, API_VERSION, BACKED_UP, READY
 from pronote_operator.api.pronotebase import PronoteBase
 from pronote_operator.api.snapshots import SnapshotKind, parsed_name, snapshot_name
 from pronote_operator.cli.queries import NotFoundError, RefusedError
@@ -88,30 +87,25 @@ def backup_request(base: PronoteBase, kind: SnapshotKind, now: dt.datetime, pati
     return BackupRequest(snapshot_name(kind, now.replace(microsecond=0)), replaced=waiting)
 
 
-def backup_outcome(request: BackupRequest, before: PronoteBase, now: PronoteBase) -> Outcome | None:
-    """What became of an extra snapshot.
-
-    Args:
-        before: the base when it was asked for.
-        now: the base as it is.
-    """
-    if request.name in now.status.snapshots.names:
-        return Outcome(good=True, message=f"snapshot {request.name} is taken")
-    if not now.spec.in_service:
-        return Outcome(good=False, message=f"base {now.metadata.name} was stopped meanwhile")
-    kind, _ = parsed_name(request.name)
-    condition = now.status.condition(BACKED_UP)
-    told = condition is not None and condition.status == "False" and condition.reason == "Failing"
-    newly = told and condition != before.status.condition(BACKED_UP)
-    if newly or state_of(now, kind).failures > state_of(before, kind).failures:
-        why = condition.message if condition and condition.message else "the operator's log and Events say why"
-        return Outcome(good=False, message=f"snapshot {request.name} failed: {why}")
+def backup_outcome(base: PronoteBase, name: str) -> Outcome | None:
+    """What became of the extra snapshot of that name: the operator tries it once, and says so in the status."""
+    if name in base.status.snapshots.names:
+        return Outcome(good=True, message=f"snapshot {name} is taken")
+    if base.status.snapshots.last_request == name:
+        return Outcome(good=False, message=f"snapshot {name} failed. {_backed_up_said(base)}".rstrip())
+    if not base.spec.in_service:
+        return Outcome(good=False, message=f"base {base.metadata.name} was stopped before snapshot {name} was taken")
     return None
 
 
-def state_of(base: PronoteBase, kind: SnapshotKind) -> SnapshotKindStatus:
-    """How snapshots of one kind went; an empty one for a kind that the status does not have."""
-    return next((state for state in base.status.snapshots.kinds if state.kind == kind), SnapshotKindStatus(kind=kind))
+def backup_progress(base: PronoteBase) -> str:
+    """What an extra snapshot that is not settled waits for, for a progress line."""
+    if base.status.restore and base.status.restore.phase == "Running":
+        return "waiting for the end of a restore"
+    ready = base.status.condition(READY)
+    if ready and ready.status != "True":
+        return f"waiting; the base is not ready: {ready.reason}"
+    return "waiting for the operator"
 
 
 def known_snapshot(base: PronoteBase, snapshot: str) -> str:
@@ -209,13 +203,18 @@ def restore_progress(base: PronoteBase, request_id: str) -> str:
 
 
 def _waiting_request(base: PronoteBase, since: dt.datetime) -> str | None:
-    """The extra snapshot that was asked for after `since` and that is neither taken nor tried."""
-    asked = base.metadata.annotations.get(ANNOTATION_SNAPSHOT_REQUEST)
-    if not asked or asked in base.status.snapshots.names:
+    """The extra snapshot that was asked for after `since`, and that was not tried yet."""
+    asked, snapshots = base.metadata.annotations.get(ANNOTATION_SNAPSHOT_REQUEST), base.status.snapshots
+    if not asked or asked in snapshots.names or asked == snapshots.last_request:
         return None
     try:
-        kind, slot = parsed_name(asked)
+        _, slot = parsed_name(asked)
     except ValueError:
         return None
-    tried = state_of(base, kind).last_attempt_time
-    return None if slot < since or (tried and tried >= slot) else asked
+    return asked if slot >= since else None
+
+
+def _backed_up_said(base: PronoteBase) -> str:
+    condition = base.status.condition(BACKED_UP)
+    told = f"BackedUp is {condition.status}, {condition.reason}: {condition.message}. " if condition else ""
+    return f"{told}The Events of the base say why: kubectl describe pronotebase {base.metadata.name}"

@@ -66,7 +66,14 @@ def backup(
     from pronote_operator.api.constants import ANNOTATION_SNAPSHOT_REQUEST
     from pronote_operator.api.snapshots import SnapshotKind
     from pronote_operator.cli.queries import one_base
-    from pronote_operator.cli.requests import FIELD_MANAGER, BackupRequest, Outcome, backup_outcome, backup_request
+    from pronote_operator.cli.requests import (
+        FIELD_MANAGER,
+        BackupRequest,
+        Outcome,
+        backup_outcome,
+        backup_progress,
+        backup_request,
+    )
     from pronote_operator.cli.waiting import seconds, settled
     from pronote_operator.cluster.client import KubeClient
     from pronote_operator.cluster.kinds import BASES
@@ -90,8 +97,8 @@ def backup(
             space,
             base,
             title=request.name,
-            judge=lambda now: backup_outcome(request, before, now),
-            stage=lambda now: "waiting for the operator",
+            judge=lambda now: backup_outcome(now, request.name),
+            stage=backup_progress,
             patience=patience,
         )
         return request, outcome

@@ -18,6 +18,8 @@ from typing import Any, Self
 from aiohttp import web
 
 Object = dict[str, Any]
+MOST_REQUESTS = 200
+"""Then the base is gone, so that a plugin which waits for ever ends its test."""
 PATH = re.compile(r"/apis/pronote\.hosting/v1alpha1(?:/namespaces/([^/]+))?/pronotebases(?:/([^/]+))?")
 
 
@@ -77,7 +79,7 @@ class FakeApi:
             items = [base for key, base in sorted(self.bases.items()) if namespace in (None, key[0])]
             return web.json_response({"kind": "List", "metadata": {}, "items": items})
         base = self.bases.get((namespace, name))
-        if base is None:
+        if base is None or len(self.requests) > MOST_REQUESTS:
             return _refusal(404, f'pronotebases.pronote.hosting "{name}" not found')
         if request.method == "PATCH":
             return await self._patch(request, base)

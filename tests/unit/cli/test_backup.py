@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -30,17 +29,11 @@ def takes(base: Object) -> None:
     base["status"]["snapshots"]["names"].append(base["metadata"]["annotations"][REQUEST])
 
 
-def fails(kind: str) -> Callable[[Object], None]:
+def fails(base: Object) -> None:
     """The operator tries, and it fails."""
-
-    def failing(base: Object) -> None:
-        for state in base["status"]["snapshots"]["kinds"]:
-            if state["kind"] == kind:
-                state["failures"] = state.get("failures", 0) + 1
-        told = condition("BackedUp", "False", "Failing", "VolumeFull: the snapshots volume is full")
-        base["status"]["conditions"] = [told]
-
-    return failing
+    base["status"]["snapshots"]["lastRequest"] = base["metadata"]["annotations"][REQUEST]
+    told = condition("BackedUp", "False", "Failing", "1 backup failed or missed, since the good one of 08:12")
+    base["status"]["conditions"] = [told]
 
 
 @pytest.mark.parametrize(
@@ -72,29 +65,48 @@ def test_without_waiting_it_ends_at_once_and_tells_the_name(plugin: Plugin, api:
     assert (ended.code, ended.out) == (0, f"{asked_for(api)}\n")
 
 
-def test_a_new_failure_ends_it_with_the_reason(plugin: Plugin, api: FakeApi) -> None:
-    api.after_write = [idle, fails("Backup")]
+def test_a_failure_ends_it_with_what_the_base_says(plugin: Plugin, api: FakeApi) -> None:
+    api.after_write = [idle, fails]
     ended = plugin("backup", "jean-moulin")
     assert ended.code == 1
     assert ended.out == ""
-    assert f"error: snapshot {asked_for(api)} failed: VolumeFull: the snapshots volume is full" in ended.err
+    assert f"error: snapshot {asked_for(api)} failed. BackedUp is False, Failing: 1 backup failed" in ended.err
+    assert "kubectl describe pronotebase jean-moulin" in ended.err
 
 
-def test_a_failure_of_before_is_not_taken_for_this_one(plugin: Plugin, api: FakeApi) -> None:
-    """The archives of the school fail already; the condition says so when the command begins."""
+def test_other_failures_are_not_taken_for_this_one(plugin: Plugin, api: FakeApi) -> None:
+    """The archives of the school fail, before and meanwhile; what was asked for comes to its turn all the same."""
+
+    def another_fails(base: Object) -> None:
+        base["status"]["snapshots"]["kinds"][1]["failures"] += 1
+        base["status"]["conditions"] = [condition("BackedUp", "False", "Failing", "2 archives failed")]
+
     status = school()["status"]
-    status["conditions"] = [condition("BackedUp", "False", "Failing", "the archive of 02:30 failed")]
+    status["conditions"] = [condition("BackedUp", "False", "Failing", "1 archive failed")]
     api.add(school(status=status))
-    api.after_write = [idle, takes]
+    api.after_write = [another_fails, takes]
     assert plugin("backup", "jean-moulin", "--archive").code == 0
 
 
-def test_one_more_failure_of_a_base_that_fails_already_is_noticed(plugin: Plugin, api: FakeApi) -> None:
-    status = school()["status"]
-    status["conditions"] = [condition("BackedUp", "False", "Failing", "VolumeFull: the snapshots volume is full")]
-    api.add(school(status=status))
-    api.after_write = [idle, fails("Archive")]
-    assert "VolumeFull" in plugin("backup", "jean-moulin", "--archive").err
+def test_a_request_that_failed_is_not_joined(plugin: Plugin, api: FakeApi) -> None:
+    api.after_write = [fails]
+    plugin("backup", "jean-moulin")
+    api.bases["schools", "jean-moulin"]["metadata"]["annotations"][REQUEST] = failed = "sauvegarde-20991124T081530Z"
+    api.bases["schools", "jean-moulin"]["status"]["snapshots"]["lastRequest"] = failed
+    api.after_write = [idle, takes]
+    ended = plugin("backup", "jean-moulin")
+    assert ended.code == 0
+    assert ended.out != f"{failed}\n"
+
+
+def test_what_it_waits_for_is_said(plugin: Plugin, api: FakeApi) -> None:
+    def not_ready(base: Object) -> None:
+        base["status"]["conditions"] = [condition("Ready", "False", "ServerNotReady", "starting")]
+
+    api.after_write = [idle, not_ready, takes]
+    said = plugin("backup", "jean-moulin").err
+    assert f"{asked_for(api)}: waiting for the operator\n" in said
+    assert f"{asked_for(api)}: waiting; the base is not ready: ServerNotReady\n" in said
 
 
 def test_when_the_time_is_up_the_request_stands(plugin: Plugin, api: FakeApi) -> None:
@@ -160,7 +172,7 @@ def test_it_refuses_when_nothing_would_come_of_it(
 
 def test_a_base_that_is_stopped_meanwhile_is_not_waited_for(plugin: Plugin, api: FakeApi) -> None:
     api.after_write = [lambda base: base["spec"].update(inService=False)]
-    assert "base jean-moulin was stopped meanwhile" in plugin("backup", "jean-moulin").err
+    assert "base jean-moulin was stopped before snapshot" in plugin("backup", "jean-moulin").err
 
 
 def test_an_api_server_that_is_away_for_a_moment_is_waited_for(plugin: Plugin, api: FakeApi) -> None:
