@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import creation, crosscheck, planner, quiet, reaction, restart, schools
+from bench import creation, crosscheck, planner, quiet, reaction, restart, schools, snapshot_storage
 from bench.bare import seconds_of_bare_loop
 from bench.figures import Figure
 from bench.hand import Hand, hand
@@ -18,7 +18,7 @@ from bench.stage import Stage
 from local_cluster import Cluster
 from local_cluster.progress import Progress
 
-LETTERS = "abcdefg"
+LETTERS = "abcdefgh"
 ON_A_PLANE = frozenset("abcdef")
 """The figures that need a control plane."""
 BARE_BASES = 1000
@@ -41,7 +41,7 @@ def run(bases: int, letters: frozenset[str], folder: Path, progress: Progress) -
 
     Args:
         bases: how many.
-        letters: of the figures that are wanted; bases are created for any of them but (g).
+        letters: of the figures that are wanted; bases are created for any of `ON_A_PLANE`.
         folder: for the operator's logs.
 
     Raises:
@@ -64,6 +64,8 @@ def run(bases: int, letters: frozenset[str], folder: Path, progress: Progress) -
             bare.append(_bare(bases, progress))
             outcome.figures += creation.ratio(seconds, bases, bare)
     outcome.figures += planning
+    if "h" in letters:
+        outcome.figures += snapshot_storage.measure(progress)
     outcome.figures = [figure for figure in outcome.figures if figure.key in letters]
     outcome.seconds = time.monotonic() - began
     return outcome

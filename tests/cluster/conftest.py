@@ -11,7 +11,7 @@ from local_cluster import Cluster, images
 from local_cluster.progress import Progress
 from tests.cluster.audit import AuditLog
 from tests.cluster.schools import School
-from tests.cluster.stage import Stage, alone_on, apply_crds, channel, no_other_operator
+from tests.cluster.stage import Stage, apply_crds, channel, held, no_other_operator
 from tests.support.kube import Kube
 from tests.support.operator_process import OperatorProcess
 
@@ -34,10 +34,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """The real local cluster, started if it does not run, and left running: starting it again costs minutes."""
     cluster = Cluster(progress=Progress(quiet=True))
-    with alone_on(cluster):
+    alone = any(item.get_closest_marker(name) for item in request.session.items for name in MARKERS)
+    with held(cluster, alone=alone):
         cluster.up()
         cluster.load_images(images.build(cluster.state, Progress(quiet=True)))
         yield cluster

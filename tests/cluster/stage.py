@@ -120,10 +120,14 @@ class Stage:
 
 
 @contextmanager
-def alone_on(cluster: Cluster) -> Iterator[None]:
-    """Hold the cluster: two runs of these tests at once would stop each other's API server."""
-    with (cluster.state.root / "cluster-tests.lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+def held(cluster: Cluster, *, alone: bool) -> Iterator[None]:
+    """Hold the cluster while tests run.
+
+    Args:
+        alone: no other run may go on meanwhile: one that takes the API server away, or judges all that was done on it.
+    """
+    with (cluster.state.root / "cluster-tests.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         yield
 
 

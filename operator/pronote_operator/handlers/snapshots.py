@@ -125,6 +125,7 @@ class SnapshotDesk:
             server=_server_state(outcome),
             request=base.metadata.annotations.get(ANNOTATION_SNAPSHOT_REQUEST),
             restoring=is_open(base.spec.restore, base.status.restore) and not outcome.restores_told,
+            running=self._fleet.is_running(_text(key)),
         )
         plan = snapshot_plan(situation, history)
         drill = drill_plan(situation, plan.history)

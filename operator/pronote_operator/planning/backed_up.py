@@ -83,7 +83,9 @@ def backed_up(situation: Situation, history: SnapshotHistory) -> BackedUp:
         overdue = ", ".join(
             f"no {_NOUNS[kind][0]} since the one due at {timestamp(slot.due)}" for kind, slot in late.items()
         )
-        return _false("TooOld", f"Snapshots are overdue: {overdue}. {newest}")
+        more = [slot.expires for slot in awaited.values() if slot is not None and slot.expires > situation.now]
+        condition = Condition(BACKED_UP, "False", "TooOld", f"Snapshots are overdue: {overdue}. {newest}")
+        return BackedUp(condition, min(more, default=None))
     return BackedUp(Condition(BACKED_UP, "True", "Recent", newest), turns)
 
 

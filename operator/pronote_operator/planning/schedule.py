@@ -181,15 +181,9 @@ def _first_from(schedule: str, tz: str, day: date) -> datetime | None:
 
 
 def _from_day(schedule: str, tz: str, day: date) -> Iterator[datetime]:
-    """Slots from the start of a UTC day on, strictly later each time."""
-    begins = datetime.combine(day, time(), UTC)
-    newest = begins - _SECOND
-    for local in _cron(schedule, tz, newest):
-        moment = local.astimezone(UTC)
-        # cronsim reads a start inside a doubled hour as its first occurrence, and may answer with the past.
-        if moment > newest:
-            newest = moment
-            yield moment
+    """Slots from the start of a UTC day on, each later than the one before."""
+    start = datetime.combine(day, time(), UTC) - _SECOND
+    return (local.astimezone(UTC) for local in _cron(schedule, tz, start))
 
 
 def _cron(schedule: str, tz: str, start: datetime) -> CronSim:

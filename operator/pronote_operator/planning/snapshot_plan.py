@@ -52,6 +52,7 @@ class PlanReason(StrEnum):
     SERVER_STOPPED = "ServerStopped"
     POLICY_SUSPENDED = "PolicySuspended"
     RESTORE_RUNNING = "RestoreRunning"
+    SNAPSHOT_RUNNING = "SnapshotRunning"
     NO_POLICY = "NoPolicy"
     INVALID_SCHEDULE = "InvalidSchedule"
 
@@ -73,6 +74,7 @@ class Situation:
         server: what its server does.
         request: the annotation ANNOTATION_SNAPSHOT_REQUEST, None when there is none.
         restoring: whether a restore is asked for and has not ended.
+        running: whether a snapshot or a drill of this base is under way: an agent does one thing at a time.
     """
 
     policy: BackupPolicySpec | None
@@ -83,6 +85,7 @@ class Situation:
     server: ServerState
     request: str | None = None
     restoring: bool = False
+    running: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,8 @@ class SnapshotPlan:
 def snapshot_plan(situation: Situation, history: SnapshotHistory) -> SnapshotPlan:
     """The plan for one base.
 
-    An extra snapshot goes first, since a person waits for it; then an archive, then a backup.
+    An extra snapshot goes first, since a person waits for it; then an archive, then a backup. While one is taken,
+    nothing is planned and nothing is missed: the slot whose deadline passes meanwhile may be the one that is taken.
 
     Raises:
         UnknownZoneError: `situation.tz` is no time zone.
@@ -130,6 +134,8 @@ def snapshot_plan(situation: Situation, history: SnapshotHistory) -> SnapshotPla
     if policy is None:
         return SnapshotPlan(with_next_time(history, None), None, PlanReason.NO_POLICY, None)
     held = hindrance(situation)
+    if held is PlanReason.SNAPSHOT_RUNNING:
+        return SnapshotPlan(history, None, held, None)
     offset = spread_offset(situation.uid, policy.spread_minutes)
     jobs: list[SnapshotJob] = []
     missed: list[MissedSlot] = []
@@ -166,6 +172,8 @@ def snapshot_plan(situation: Situation, history: SnapshotHistory) -> SnapshotPla
 
 def hindrance(situation: Situation) -> PlanReason | None:
     """What keeps any snapshot of a base that has a policy from being taken now; None when nothing does."""
+    if situation.running:
+        return PlanReason.SNAPSHOT_RUNNING
     if situation.policy is not None and situation.policy.suspend:
         return PlanReason.POLICY_SUSPENDED
     if situation.restoring:

@@ -26,6 +26,7 @@ def a_process() -> Metrics:
             streams=18,
             bases=BASES,
             watch_restarts=5,
+            snapshots_running=1,
         )
     )
 

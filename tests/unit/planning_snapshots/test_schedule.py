@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -95,6 +96,36 @@ def test_the_slots_of_days_are_those_of_cron(schedule: str, tz: str, day: date) 
     found = slots_of_day(schedule, tz, day)
     assert list(found) == sorted(set(found))
     assert all(slot.date() == day and slot.second == 0 for slot in found)
+
+
+@pytest.mark.parametrize(
+    "tz",
+    [
+        PARIS,
+        "America/Miquelon",
+        "Australia/Lord_Howe",
+        "Asia/Gaza",
+        "America/Havana",
+        "Antarctica/Troll",
+        "Europe/Chisinau",
+    ],
+)
+def test_no_change_of_any_clock_puts_slots_out_of_order(tz: str) -> None:
+    noons = [datetime(2026, 1, 1, 12, tzinfo=UTC) + timedelta(days=n) for n in range(365)]
+    offsets = [noon.astimezone(ZoneInfo(tz)).utcoffset() for noon in noons]
+    changes = [noon for noon, before, after in zip(noons[1:], offsets, offsets[1:], strict=False) if before != after]
+    assert len(changes) >= 2
+    for schedule in ("*/20 * * * *", "10,40 * * * *", "0 0 * * *", "0,30 0,1,2,3 * * *", TWO_HOURLY):
+        for change in changes:
+            days = [(change + timedelta(days=n)).date() for n in (-2, -1, 0, 1)]
+            slots = [slot for day in days for slot in slots_of_day(schedule, tz, day)]
+            assert slots == sorted(set(slots))
+            followed = [slots[0]]
+            while followed[-1] < slots[-1]:
+                slot = next_slot(schedule, tz, followed[-1])
+                assert slot is not None
+                followed.append(slot)
+            assert followed == slots
 
 
 @given(st.text(max_size=40), st.integers(0, 1440))

@@ -138,6 +138,14 @@ def test_a_missed_slot_fails_and_a_skipped_one_does_not() -> None:
     assert after_missed(EMPTY, SnapshotKind.BACKUP, SLOT, failed=False).failures == 0
 
 
+def test_what_comes_late_takes_nothing_back() -> None:
+    newest = after_good(EMPTY, job(), SLOT, NOW)
+    late = after_good(newest, job(slot=SLOT - timedelta(hours=4)), SLOT - timedelta(hours=4), NOW)
+    assert (late.last_backup, late.of(SnapshotKind.BACKUP).last_slot) == (SLOT, SLOT)
+    missed = after_missed(late, SnapshotKind.BACKUP, SLOT - timedelta(hours=2), failed=False)
+    assert missed.of(SnapshotKind.BACKUP).last_slot == SLOT
+
+
 def test_a_list_gives_a_lost_status_its_names_and_times_back() -> None:
     existing = [listed(SnapshotKind.BACKUP, SLOT), listed(SnapshotKind.SAFETY, SLOT - timedelta(days=1))]
     found = after_listing(EMPTY, existing, NOW)

@@ -77,9 +77,9 @@ def test_a_new_history_comes_once_for_each_snapshot_and_none_while_nothing_happe
 def test_a_snapshot_that_was_not_begun_stays_due_until_its_deadline_and_is_missed_then() -> None:
     nightly = policy(archives=ArchiveSchedule(schedule="0 8 * * *"), backups=BackupSchedule(schedule="0 0 1 1 *"))
     for minutes in (0, 60, 119):
-        job = snapshot_plan(base(EIGHT + timedelta(minutes=minutes), policy=nightly), EMPTY).job
-        assert job is not None
-        assert job.slot == EIGHT
+        plan = snapshot_plan(base(EIGHT + timedelta(minutes=minutes), policy=nightly), EMPTY)
+        assert plan.job is not None
+        assert (plan.job.slot, plan.again) == (EIGHT, EIGHT + hours(2))
     late = snapshot_plan(base(EIGHT + hours(2), policy=nightly), EMPTY)
     assert late.job is None
     assert [(one.slot, one.failed) for one in late.missed] == [(EIGHT, True)]
@@ -121,6 +121,17 @@ def test_what_is_skipped_on_purpose_is_settled_and_no_failure(members: dict[str,
     back = snapshot_plan(base(EIGHT + hours(9)), history)
     assert back.job is not None
     assert back.job.slot == EIGHT + hours(8)
+
+
+def test_a_snapshot_that_is_being_taken_when_its_deadline_passes_is_not_missed() -> None:
+    late = EIGHT + hours(2)
+    running = snapshot_plan(base(late, running=True), EMPTY)
+    assert (running.job, running.reason, running.missed) == (None, PlanReason.SNAPSHOT_RUNNING, ())
+    assert running.history == EMPTY
+    started = snapshot_plan(base(late - timedelta(seconds=1)), EMPTY).job
+    assert started is not None
+    done = snapshot_plan(base(late), after_good(EMPTY, started, late, late))
+    assert done.history.failures == 0
 
 
 def test_nothing_is_promised_while_no_snapshot_can_come() -> None:

@@ -57,6 +57,8 @@ def test_of_many_missed_drills_one_is_made_up() -> None:
     now = CREATED + timedelta(days=300)
     plan = drill_plan(base(now), HISTORY)
     assert plan.name == NAMES[1]
+    assert plan.due is not None
+    assert now - timedelta(days=30) < plan.due <= now
     after = drill_plan(base(now), after_drill(HISTORY, now, good=True))
     assert after.reason is NoDrill.NOT_DUE
     assert after.due is not None
@@ -87,6 +89,7 @@ def test_a_clock_that_went_back_repeats_no_drill() -> None:
         ({"server": ServerState.NOT_READY}, PlanReason.SERVER_NOT_READY),
         ({"suspend": True}, PlanReason.POLICY_SUSPENDED),
         ({"restoring": True}, PlanReason.RESTORE_RUNNING),
+        ({"running": True}, PlanReason.SNAPSHOT_RUNNING),
         ({"policy": None}, PlanReason.NO_POLICY),
     ],
 )
