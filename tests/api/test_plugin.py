@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from local_cluster import Cluster
 from pronote_operator.api.constants import ANNOTATION_SNAPSHOT_REQUEST
