@@ -36,14 +36,19 @@ images: venv ## Build the images without Docker and load them into the local clu
 test: lint up ## Everything: checks, and all tests, on a real cluster too
 	@$(PYTHON) -m pytest -q tests $(PYTEST)
 
+.PHONY: borg
+borg: # the command that snapshots are kept with; unit tests and the bench run the real one
+	@command -v borg >/dev/null || { apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends borgbackup >/dev/null; }
+
 .PHONY: test-unit
-test-unit: venv ## Tests without any cluster, in less than a minute
+test-unit: venv borg ## Tests without any cluster, in a few minutes
 	@$(PYTHON) -m pytest -q tests/unit $(PYTEST)
 
 .PHONY: test-api
-test-api: venv ## Tests against a bare API server, and of the chart
+test-api: venv ## Tests against a bare API server, of the chart, and of the alerts
 	@$(LOCAL) build
-	@$(PYTHON) -m pytest -q tests/api tests/chart $(PYTEST)
+	@$(PYTHON) -m pytest -q tests/api tests/chart tests/alerts $(PYTEST)
 
 .PHONY: test-cluster
 test-cluster: up ## Tests on a real cluster only
@@ -56,7 +61,7 @@ up: venv
 	@$(LOCAL) load-image operator server
 
 .PHONY: bench
-bench: venv ## Measure the operator with a thousand bases on fake nodes
+bench: venv borg ## Measure the operator with a thousand bases on fake nodes
 	@$(LOCAL) build
 	@$(PYTHON) -m bench
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import creation, crosscheck, quiet, reaction, restart, schools
+from bench import creation, crosscheck, planner, quiet, reaction, restart, schools, snapshot_storage
 from bench.bare import seconds_of_bare_loop
 from bench.figures import Figure
 from bench.hand import Hand, hand
@@ -18,7 +18,9 @@ from bench.stage import Stage
 from local_cluster import Cluster
 from local_cluster.progress import Progress
 
-LETTERS = "abcdef"
+LETTERS = "abcdefgh"
+ON_A_PLANE = frozenset("abcdef")
+"""The figures that need a control plane."""
 BARE_BASES = 1000
 """The bare loop's time per child hardly depends on their number, and it runs twice."""
 SECONDS_PER_BASE = 1.0
@@ -39,7 +41,7 @@ def run(bases: int, letters: frozenset[str], folder: Path, progress: Progress) -
 
     Args:
         bases: how many.
-        letters: of the figures that are wanted; bases are created for any of them.
+        letters: of the figures that are wanted; bases are created for any of `ON_A_PLANE`.
         folder: for the operator's logs.
 
     Raises:
@@ -47,14 +49,23 @@ def run(bases: int, letters: frozenset[str], folder: Path, progress: Progress) -
     """
     began = time.monotonic()
     within = 180 + bases * SECONDS_PER_BASE
-    bare: list[tuple[int, float]] = []
-    if "a" in letters:
-        bare.append(_bare(bases, progress))
-    with fresh_plane(progress) as cluster:
-        outcome, seconds = asyncio.run(_with_operator(cluster, bases, letters, folder, progress, within))
-    if "a" in letters:
-        bare.append(_bare(bases, progress))
-        outcome.figures += creation.ratio(seconds, bases, bare)
+    planning: list[Figure] = []
+    if "g" in letters:
+        with progress.step(f"(g) snapshots of {planner.BASES} bases, planned in virtual time"):
+            planning = planner.measure()
+    outcome = Outcome()
+    if letters & ON_A_PLANE:
+        bare: list[tuple[int, float]] = []
+        if "a" in letters:
+            bare.append(_bare(bases, progress))
+        with fresh_plane(progress) as cluster:
+            outcome, seconds = asyncio.run(_with_operator(cluster, bases, letters, folder, progress, within))
+        if "a" in letters:
+            bare.append(_bare(bases, progress))
+            outcome.figures += creation.ratio(seconds, bases, bare)
+    outcome.figures += planning
+    if "h" in letters:
+        outcome.figures += snapshot_storage.measure(progress)
     outcome.figures = [figure for figure in outcome.figures if figure.key in letters]
     outcome.seconds = time.monotonic() - began
     return outcome

@@ -1,6 +1,7 @@
 """Keeps what is generated from the chart and for the chart in step with its sources.
 
-- `charts/pronote-operator/files/crds/` is a copy of `crds/`: a chart can only read files inside its own folder.
+- `charts/pronote-operator/files/crds/` and `files/alerts/` are copies of `crds/` and `manifests/alerts/`: a chart can
+  only read files inside its own folder.
 - `manifests/install.yaml` is the chart rendered with its default values, for those who do not use Helm.
 
 `charts/render.py --write` makes both anew, `--check` compares and exits 1 when one differs. Needs Helm, found on PATH
@@ -20,6 +21,11 @@ ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "charts" / "pronote-operator"
 CRDS = ROOT / "crds"
 CHART_CRDS = CHART / "files" / "crds"
+ALERTS = ROOT / "manifests" / "alerts"
+CHART_ALERTS = CHART / "files" / "alerts"
+COPIES = {CRDS: CHART_CRDS, ALERTS: CHART_ALERTS}
+"""Folders of YAML files and where the chart has its copy of each."""
+
 INSTALL = ROOT / "manifests" / "install.yaml"
 RELEASE = "pronote-operator"
 NAMESPACE = "pronote-system"
@@ -56,14 +62,9 @@ def find_helm() -> str:
     raise RenderError("helm is neither on PATH nor built yet; `make cluster` builds it")
 
 
-def wanted_crds() -> dict[str, str]:
-    """File name to content of each generated CRD."""
-    return {path.name: path.read_text() for path in sorted(CRDS.glob("*.yaml"))}
-
-
-def present_crds() -> dict[str, str]:
-    """File name to content of each CRD inside the chart."""
-    return {path.name: path.read_text() for path in sorted(CHART_CRDS.glob("*.yaml"))}
+def manifests_in(folder: Path) -> dict[str, str]:
+    """File name to content of each YAML file of a folder."""
+    return {path.name: path.read_text() for path in sorted(folder.glob("*.yaml"))}
 
 
 def rendered_install() -> str:
@@ -79,24 +80,27 @@ def rendered_install() -> str:
 
 
 def write() -> None:
-    """Make both generated things anew; files of CRDs that are gone are removed."""
-    CHART_CRDS.mkdir(parents=True, exist_ok=True)
-    wanted = wanted_crds()
-    for name in present_crds().keys() - wanted.keys():
-        (CHART_CRDS / name).unlink()
-    for name, content in wanted.items():
-        (CHART_CRDS / name).write_text(content)
+    """Make all that is generated anew; copies whose source is gone are removed."""
+    for source, copy in COPIES.items():
+        copy.mkdir(parents=True, exist_ok=True)
+        wanted = manifests_in(source)
+        for name in manifests_in(copy).keys() - wanted.keys():
+            (copy / name).unlink()
+        for name, content in wanted.items():
+            (copy / name).write_text(content)
     INSTALL.write_text(rendered_install())
 
 
 def drift() -> list[str]:
     """One line per difference between what is on disk and what the sources give; empty when there is none."""
-    wanted, present = wanted_crds(), present_crds()
-    lines = [
-        f"charts/pronote-operator/files/crds/{name} differs from crds/{name}"
-        for name in sorted(wanted.keys() | present.keys())
-        if wanted.get(name) != present.get(name)
-    ]
+    lines = []
+    for source, copy in COPIES.items():
+        wanted, present = manifests_in(source), manifests_in(copy)
+        lines += [
+            f"{(copy / name).relative_to(ROOT)} differs from {(source / name).relative_to(ROOT)}"
+            for name in sorted(wanted.keys() | present.keys())
+            if wanted.get(name) != present.get(name)
+        ]
     before = INSTALL.read_text().splitlines() if INSTALL.exists() else []
     after = rendered_install().splitlines()
     lines += difflib.unified_diff(before, after, "manifests/install.yaml", "rendered chart", lineterm="", n=0)
@@ -105,7 +109,7 @@ def drift() -> list[str]:
 
 def main() -> int:
     """Exit code: 0 in step, 1 drift, 2 cannot render."""
-    parser = argparse.ArgumentParser(description="Keep manifests/install.yaml and the chart's CRDs in step.")
+    parser = argparse.ArgumentParser(description="Keep manifests/install.yaml and the chart's copies in step.")
     mode = parser.add_mutually_exclusive_group(required=True)
     mode.add_argument("--write", action="store_true", help="make them anew")
     mode.add_argument("--check", action="store_true", help="compare; exit 1 on drift")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from local_cluster import build, images, targets
+from local_cluster import build, debian, images, targets
 from local_cluster import options as instance_options
 from local_cluster.cluster import Cluster
 from local_cluster.errors import LocalClusterError
@@ -35,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", type=Path, default=default_state(), help="state folder (default: %(default)s)")
     parser.add_argument("--quiet", action="store_true", help="report errors only")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("build", help="compile all programs that are missing")
+    commands.add_parser("build", help="compile all programs that are missing, and fetch promtool")
     commands.add_parser("images", help="build the images of this project without Docker")
     up = commands.add_parser("up", help="start what does not run, then print the KUBECONFIG to use")
     up.add_argument("--fake", action="store_true", help="control plane with fake nodes, no root needed")
@@ -52,8 +53,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _build(parsed: argparse.Namespace, progress: Progress) -> None:
-    if not build.build(State(parsed.state), progress):
+    state = State(parsed.state)
+    if not build.build(state, progress):
         progress.say("Everything is compiled.")
+    if not shutil.which("promtool") and not (state.bin / "promtool").exists():
+        debian.extract("prometheus", "usr/bin/promtool", state.bin / "promtool", progress)
 
 
 def _up(parsed: argparse.Namespace, progress: Progress) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -48,11 +49,45 @@ def install(packages: list[str], progress: Progress) -> None:
         _apt("install", "-y", "-qq", "--no-install-recommends", *packages)
 
 
-def _apt(*arguments: str) -> None:
+def extract(package: str, member: str, target: Path, progress: Progress) -> None:
+    """Takes one program out of a package without installing it: nothing is started, and no root is needed.
+
+    Args:
+        member: path of the program inside the package, such as `usr/bin/promtool`.
+        target: where it is put.
+
+    Raises:
+        LocalClusterError: no apt, the package cannot be fetched, or has no such program.
+    """
+    if not shutil.which("apt-get"):
+        raise LocalClusterError(
+            f"{target.name} is missing.", f"Put it on the PATH (this machine has no apt-get to fetch {package} with)."
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with progress.step(f"{target.name} from the Debian package {package}"), tempfile.TemporaryDirectory() as folder:
+        try:
+            _apt("download", "-qq", package, folder=folder)
+        except LocalClusterError:
+            if os.geteuid() != 0:
+                raise
+            _apt("update", "-qq")  # a machine that has just been made has no lists
+            _apt("download", "-qq", package, folder=folder)
+        (archive,) = Path(folder).glob("*.deb")
+        unpack = subprocess.run(["dpkg-deb", "--extract", archive, folder], capture_output=True, text=True, check=False)
+        found = Path(folder) / member
+        if unpack.returncode or not found.is_file():
+            raise LocalClusterError(f"The package {package} has no {member}.", unpack.stderr.strip())
+        fresh = target.with_name(f".{target.name}.new")
+        shutil.move(found, fresh)
+        fresh.replace(target)
+
+
+def _apt(*arguments: str, folder: str | None = None) -> None:
     # A machine that has just booted may still hold apt's lock for its own updates.
     command = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3", *arguments]
     done = subprocess.run(
         command,
+        cwd=folder,
         env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

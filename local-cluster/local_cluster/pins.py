@@ -36,8 +36,10 @@ DEBIAN_PACKAGES = {
     "iproute2": "ip",
     "procps": "sysctl",
     "mount": "mount",
+    "borgbackup": "borg",
 }
-"""Debian packages of a real node, and the program (or file) that shows each is there."""
+"""Debian packages of a real node, and of tests that look into its volumes, and the program (or file) that shows each is
+there."""
 
 
 @dataclass(frozen=True)

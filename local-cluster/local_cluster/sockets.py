@@ -1,11 +1,28 @@
-"""Who listens on a TCP port, from /proc alone."""
+"""TCP ports: who listens on one (from /proc alone), and when an address answers."""
 
 from __future__ import annotations
 
 import contextlib
+import socket
+import time
 from pathlib import Path
 
 _LISTEN = "0A"
+
+
+def wait_for_answer(host: str, port: int, seconds: float) -> None:
+    """Return once an address takes connections, or when the time is over: the caller's own attempt then says why not.
+
+    A Service's address works only once kube-proxy has heard that its pod is ready, a moment after everybody else.
+
+    Args:
+        seconds: to wait at most.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
+            return
+        time.sleep(0.1)
 
 
 def listening_inodes(table: str) -> dict[int, set[str]]:

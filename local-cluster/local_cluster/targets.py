@@ -16,8 +16,11 @@ from local_cluster.cluster import Cluster
 from local_cluster.errors import LocalClusterError
 from local_cluster.paths import PROJECT_ROOT, State
 from local_cluster.progress import Progress
+from local_cluster.sockets import wait_for_answer
 
 KIND_CLUSTER = "pronote"
+ANSWER_SECONDS = 15.0
+"""From a pod's readiness to an answer at its Service's address."""
 
 
 class Target(Protocol):
@@ -61,7 +64,9 @@ class LocalTarget:
     def reach(self, namespace: str, service: str, port: int) -> Iterator[str]:
         """The Service's own address: this machine is the node."""
         wanted = ("--namespace", namespace, "get", "service", service, "--output=jsonpath={.spec.clusterIP}")
-        yield f"{self._cluster.kubectl(*wanted)}:{port}"
+        address = self._cluster.kubectl(*wanted)
+        wait_for_answer(address, port, ANSWER_SECONDS)
+        yield f"{address}:{port}"
 
 
 class KindTarget:

@@ -15,6 +15,7 @@ from kubernetes.aio import client as kube
 from pronote_operator.api.constants import FIELD_MANAGER, LABEL_BASE, LABEL_MANAGED_BY
 from pronote_operator.builders.context import BuilderOptions
 from pronote_operator.builders.endpoints import check_host_template
+from pronote_operator.cluster.agent import agent_session
 from pronote_operator.cluster.client import KubeClient
 from pronote_operator.cluster.events import EventRecorder
 from pronote_operator.cluster.kinds import (
@@ -31,14 +32,18 @@ from pronote_operator.cluster.reflector import Listener, Reflector
 from pronote_operator.cluster.rights import SecretRights
 from pronote_operator.cluster.transport import kopf_credentials
 from pronote_operator.errors import ApiError
+from pronote_operator.handlers.agents import Agents
 from pronote_operator.handlers.base import BaseReconciler
 from pronote_operator.handlers.book import ChildBook
 from pronote_operator.handlers.channel import SETTLE_SECONDS, ChannelReconciler
 from pronote_operator.handlers.fleet import Fleet
-from pronote_operator.handlers.keys import Key, channel_key
+from pronote_operator.handlers.keys import Key, channel_key, policy_key
 from pronote_operator.handlers.namespaces import Namespaces
+from pronote_operator.handlers.policy import SETTLE_SECONDS as POLICY_SETTLE_SECONDS
+from pronote_operator.handlers.policy import PolicyReconciler
 from pronote_operator.handlers.report import Reporter
 from pronote_operator.handlers.shared import Shared
+from pronote_operator.handlers.snapshots import SnapshotDesk
 from pronote_operator.handlers.store import ObjectStore
 from pronote_operator.handlers.streams import framework_settings, registry
 from pronote_operator.memory import give_back_memory
@@ -47,6 +52,9 @@ from pronote_operator.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+BURST_PASSES = 500
+TRIM_SECONDS = 10.0
+"""So many passes may leave memory free that is not given back, which is done so long after the queue was empty."""
 SELECTOR = f"{LABEL_MANAGED_BY}={FIELD_MANAGER},{LABEL_BASE}"
 
 
@@ -90,14 +98,28 @@ class Operator:
         self.queue: KeyedQueue[Key] = KeyedQueue(self._work, workers=settings.workers, on_done=self._done)
         self._book = ChildBook(self._mark_known)
         self._fleet = Fleet(
-            on_change=lambda name: self.queue.mark_after(channel_key(name), SETTLE_SECONDS), on_turn=self.queue.mark
+            on_change=lambda name: self.queue.mark_after(channel_key(name), SETTLE_SECONDS),
+            on_turn=self.queue.mark,
+            on_covered=lambda name: self.queue.mark_after(policy_key(name), POLICY_SETTLE_SECONDS),
         )
+        self._agent_session = agent_session(settings.max_api_connections)
         self._reporter = Reporter(client, self._store, EventRecorder(client, instance=identity))
         self._listener = Listener(seen=self._book.seen, gone=self._book.gone, synced=self._listed)
         self._namespaces = Namespaces(
             rights=SecretRights(client, role=settings.role_for_secrets, account=(namespace, settings.service_account)),
             reflect=self._secret_reflector,
             book=self._book,
+        )
+        agents = Agents(client, self._agent_session, self._book)
+        self._snapshots = SnapshotDesk(
+            agents=agents,
+            store=self._store,
+            shared=self._shared,
+            reporter=self._reporter,
+            mark=self.queue.mark,
+            ready=lambda: self.synced,
+            count=self._metrics.snapshot,
+            clock=now,
         )
         self._bases = BaseReconciler(
             client=client,
@@ -107,6 +129,9 @@ class Operator:
             fleet=self._fleet,
             on_repair=self._repaired,
             reporter=self._reporter,
+            agents=agents,
+            snapshots=self._snapshots,
+            max_concurrent_restores=settings.max_concurrent_restores,
             options=BuilderOptions(
                 operator_image=settings.image,
                 image_pull_policy=settings.image_pull_policy,
@@ -124,12 +149,22 @@ class Operator:
             whole_fleet=not settings.watch_namespaces,
             clock=now,
         )
+        self._policies = PolicyReconciler(
+            store=self._store,
+            shared=self._shared,
+            fleet=self._fleet,
+            reporter=self._reporter,
+            whole_fleet=not settings.watch_namespaces,
+            clock=now,
+        )
         self._sweep_due = asyncio.Event()
         self._failed_at_first: set[Key] = set()
+        self._passes_since_trim = 0
+        self._trim: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         """Work until cancelled or until a part fails: a part that fails ends the whole, which is then started anew."""
-        async with asyncio.TaskGroup() as group:
+        async with self._agent_session, asyncio.TaskGroup() as group:
             self._namespaces.start_in(group)
             await self._first_list()
             for kind in CHILD_KINDS:
@@ -137,6 +172,7 @@ class Operator:
                     group.create_task(self._reflector(kind, namespace).run(), name=f"reflector {kind.plural}")
             group.create_task(self.queue.run(), name="queue")
             group.create_task(self._sweeps(), name="sweeps")
+            group.create_task(self._snapshots.run(), name="snapshots")
             group.create_task(self._framework(), name="kopf")
             for key in self._store:
                 self.queue.mark(key)
@@ -160,6 +196,7 @@ class Operator:
                 "serving": sum(1 for m in members if m.in_service),
             },
             watch_restarts=sum(self.pulse.restarts.values()),
+            snapshots_running=self._snapshots.running,
         )
 
     def deaf(self) -> dict[str, float]:
@@ -169,13 +206,21 @@ class Operator:
     async def _work(self, key: Key) -> float | None:
         if key.kind == BASES.kind:
             return await self._bases(key)
-        return await self._channels(key)
+        return await (self._policies(key) if key.kind == POLICIES.kind else self._channels(key))
 
     def _done(self, key: Key, seconds: float, failed: bool) -> None:
         self._metrics.reconciled(key.kind, seconds, failed=failed)
         if failed and not self.synced:
             self._failed_at_first.add(key)
         self._complete_if_all_known()
+        self._passes_since_trim += 1
+        if self._passes_since_trim >= BURST_PASSES and not self.queue.depth and self._trim is None:
+            self._trim = asyncio.get_running_loop().call_later(TRIM_SECONDS, self._give_back)
+
+    def _give_back(self) -> None:
+        """After a burst of passes: what they needed goes back to the machine."""
+        self._trim, self._passes_since_trim = None, 0
+        give_back_memory()
 
     async def _repaired(self, key: Key, kind: str, name: str, paths: list[str]) -> None:
         self._metrics.repaired(kind)
@@ -216,7 +261,7 @@ class Operator:
         if self.synced:
             return
         tried = len(self._fleet) + len(self._failed_at_first)
-        if tried + len(self._shared.channels) < len(self._store):
+        if tried + len(self._shared.channels) + len(self._shared.policies) < len(self._store):
             return  # cheap, and mostly true until the end
         # A base whose pass fails must not hold up all others: it is tried again, and known once that succeeds.
         if any(key not in self._fleet and key not in self._failed_at_first for key in self._base_keys()):
@@ -224,8 +269,9 @@ class Operator:
         self._fleet.complete = self.synced = True
         logger.info("Every base had its first pass: %d bases.", len(self._fleet))
         give_back_memory()
+        self._snapshots.wake()
         for key in self._store:
-            if key.kind == CHANNELS.kind or self._fleet.awaits_turn(key):
+            if key.kind in (CHANNELS.kind, POLICIES.kind) or self._fleet.awaits_turn(key):
                 self.queue.mark(key)
 
     async def _framework(self) -> None:
@@ -257,7 +303,7 @@ class Operator:
         raise RuntimeError("Kopf stopped by itself")
 
     def _observers(self) -> dict[str, Any]:
-        # A policy is watched because bases refer to it. Publications and delegations are served by the API alone.
+        # Publications and delegations are served by the API alone.
         return {
             BASES.plural: self._on_base,
             CHANNELS.plural: self._on_channel,
@@ -276,6 +322,7 @@ class Operator:
             self.queue.forget(key)
             self._book.forget(key)
             self._fleet.remove(key)
+            self._snapshots.forget(key)
             if not any(other.namespace == key.namespace for other in self._base_keys()):
                 self._namespaces.unused(key.namespace)
 
@@ -292,11 +339,16 @@ class Operator:
             self.queue.mark(key)
 
     def _on_policy(self, event: str | None, body: dict[str, Any]) -> None:
+        key = _key_of(POLICIES, body)
         if event == "DELETED":
-            self._shared.remove_policy(body["metadata"]["name"])
+            self._store.remove(key)
+            self.queue.forget(key)
+            self._shared.remove_policy(key.name)
             self._mark_bases()
-        elif self._shared.put_policy(body):
-            self._mark_bases()
+        elif self._store.put(key, body):
+            if self._shared.put_policy(body):
+                self._mark_bases()
+            self.queue.mark(key)
 
     def _base_keys(self) -> list[Key]:
         return [key for key in self._store if key.kind == BASES.kind]

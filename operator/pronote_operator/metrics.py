@@ -26,6 +26,7 @@ class Snapshot:
     streams: int
     bases: dict[str, int]
     watch_restarts: int
+    snapshots_running: int
 
 
 class Metrics:
@@ -62,6 +63,12 @@ class Metrics:
             ("kind",),
             registry=self.registry,
         )
+        self._snapshots = Counter(
+            "pronote_operator_snapshot_jobs",
+            "Snapshots and restore drills (Drill) asked of agents, by kind and result; not_started: it is asked again.",
+            ("kind", "result"),
+            registry=self.registry,
+        )
         self.registry.register(_Moment(read))
 
     def reconciled(self, kind: str, seconds: float, *, failed: bool) -> None:
@@ -72,6 +79,10 @@ class Metrics:
     def request(self, verb: str, code: int) -> None:
         """A request was answered."""
         self._requests.labels(verb, str(code)).inc()
+
+    def snapshot(self, kind: str, result: str) -> None:
+        """A snapshot or a drill ended."""
+        self._snapshots.labels(kind, result).inc()
 
     def repaired(self, kind: str) -> None:
         """A child was changed back."""
@@ -100,6 +111,9 @@ class _Moment(Collector):
         )
         yield CounterMetricFamily(
             "pronote_operator_watch_restarts", "Watch streams that were opened again.", now.watch_restarts
+        )
+        yield GaugeMetricFamily(
+            "pronote_operator_snapshot_jobs_running", "Snapshots and drills that are under way.", now.snapshots_running
         )
         bases = GaugeMetricFamily("pronote_operator_bases", "Bases, by state.", labels=["state"])
         for state, count in now.bases.items():

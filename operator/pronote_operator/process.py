@@ -24,7 +24,18 @@ logger = logging.getLogger(__name__)
 STEADY_SECONDS = 60.0
 """A term that lasted this long was no failed start: the next one begins at once."""
 
-_IDLE = Snapshot(leading=False, depth=0, delayed=0, running=0, failing=0, deaf=0, streams=0, bases={}, watch_restarts=0)
+_IDLE = Snapshot(
+    leading=False,
+    depth=0,
+    delayed=0,
+    running=0,
+    failing=0,
+    deaf=0,
+    streams=0,
+    bases={},
+    watch_restarts=0,
+    snapshots_running=0,
+)
 
 
 class Process:

@@ -42,6 +42,9 @@ class Settings(BaseSettings):
         default="pronote-operator", description="The operator's ServiceAccount, bound as above."
     )
     workers: int = Field(default=16, ge=1, le=256, description="Bases that are reconciled at the same time.")
+    max_concurrent_restores: int = Field(
+        default=10, ge=1, le=1000, description="Bases that are restored in place at the same time; others wait."
+    )
     max_api_connections: int = Field(
         default=32, ge=4, le=256, description="Connections to the API server of each of the two request sessions."
     )

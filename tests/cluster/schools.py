@@ -17,12 +17,15 @@ from typing import Any
 import httpx
 
 from local_cluster import Cluster
+from local_cluster.sockets import wait_for_answer
 from pronote_operator.api.uai import uai_letter
 from tests.support.kube import Kube, Object, condition_of, describe
 from tests.support.waiting import wait_until
 
 READY_SECONDS = 150.0
 """From apply to Ready at the longest, on a busy machine, or when the cluster's controllers come back from an outage."""
+ANSWER_SECONDS = 15.0
+"""From a pod's readiness to an answer at its Service's address: kube-proxy must have heard of it."""
 BASE = "PronoteBase"
 
 SMALL = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}}
@@ -254,5 +257,6 @@ class School:
         assert applied.returncode == 0, applied.stderr
         # Its name is known inside the cluster only; the certificate is checked against that name all the same.
         address = self.child("Service", f"{self.name}-client")["spec"]["clusterIP"]
+        wait_for_answer(address, 49300, ANSWER_SECONDS)
         who = ("--mode", mode, "--username", username, "--machine", machine)
         return self.client(folder, "login", *who, "--connect", f"{address}:49300", password=password)

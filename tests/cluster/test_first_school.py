@@ -34,6 +34,7 @@ def test_an_applied_base_becomes_ready_with_all_its_children(school: School) -> 
         "Ready": ("True", "InService"),
         "InService": ("True", "Serving"),
         "UpToDate": ("True", "Current"),
+        "BackedUp": ("False", "NoPolicy"),
     }, describe(ready)
     assert {c["observedGeneration"] for c in status["conditions"]} == {1}
     host = f"{school.name}-client.{school.namespace}.svc"

@@ -5,7 +5,7 @@
   resources: [backuppolicies, versionchannels]
   verbs: [list, watch]
 - apiGroups: [pronote.hosting]
-  resources: [versionchannels/status]
+  resources: [backuppolicies/status, versionchannels/status]
   verbs: [patch]
 - apiGroups: [storage.k8s.io]
   resources: [storageclasses]

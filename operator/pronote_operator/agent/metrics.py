@@ -8,8 +8,8 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-OWN_PREFIX: Final = "pronote_agent_"
-"""The server's families of this prefix are left out: a family may be described only once."""
+OWN_PREFIXES: Final = ("pronote_agent_", "pronote_snapshot", "pronote_restore")
+"""The server's families of these prefixes are left out: a family may be described only once."""
 
 _VERBS: Final = frozenset({"GET", "POST", "DELETE"})
 
@@ -76,5 +76,5 @@ def _foreign(text: str) -> Iterator[str]:
             name = description[-1]
         else:
             name = words[0]
-        if not name.startswith(("#", OWN_PREFIX)):
+        if not name.startswith(("#", *OWN_PREFIXES)):
             yield line

@@ -54,8 +54,9 @@ class SnapshotMetrics:
         self._interval = gauge(
             "pronote_snapshot_interval_seconds", "Longest time between two slots of the policy.", "kind"
         )
-        self._deadline_registry = registry
-        self._deadline: Gauge | None = None
+        self._deadline = gauge(
+            "pronote_snapshot_deadline_seconds", "How late a slot may begin before it is given up; 0: not told yet."
+        )
         self._verified = gauge(
             "pronote_snapshot_verified_timestamp_seconds", "When a snapshot was last verified as good; 0: never."
         )
@@ -116,12 +117,6 @@ class SnapshotMetrics:
         for kind, seconds in intervals.items():
             self._interval.labels(KINDS[kind]).set(seconds)
         if deadline is not None:
-            if self._deadline is None:
-                self._deadline = Gauge(
-                    "pronote_snapshot_deadline_seconds",
-                    "How late a snapshot may begin before its slot is given up.",
-                    registry=self._deadline_registry,
-                )
             self._deadline.set(deadline)
 
     def restores(self, preparation: dict[str, Any]) -> None:

@@ -124,8 +124,9 @@ class Desk:
             job.waiting -= 1
 
     async def stop(self) -> None:
-        """Wait for what is under way, which somebody has told to end."""
+        """End what is under way, and wait until it has cleaned up after itself."""
         if self._current is not None:
+            self._current.task.cancel()
             await asyncio.wait({self._current.task})
 
     def _begin(self, key: Key, progress: Progress, work: Work) -> _Job:
@@ -149,6 +150,8 @@ async def _outcome(key: Key, progress: Progress, work: Work) -> Outcome:
     except (SnapshotError, WorkFailedError) as error:
         logger.error("Failed: %s", " ".join(key), extra={"fields": {"reason": error.reason, "error": error.message}})
         return Outcome(None, str(error.reason), error.message)
+    except asyncio.CancelledError:
+        return Outcome(None, Reason.CANCELLED.value, "the agent is ending")
     except Exception as error:
         logger.exception("A fault of the agent at: %s", " ".join(key))
         return Outcome(None, "InternalError", f"a fault of the agent: {type(error).__name__}")

@@ -68,6 +68,9 @@ class SnapshotsStatus(Part):
     last_archive_time: Time | None = Field(default=None, description="When the newest archive was taken.")
     last_verified_time: Time | None = Field(default=None, description="When a snapshot last passed a restore drill.")
     last_drill_time: Time | None = Field(default=None, description="When a restore drill was last tried.")
+    last_request: SnapshotName | None = Field(
+        default=None, description="The extra snapshot that was last asked for and tried: it is not tried again."
+    )
     next_time: Time | None = Field(default=None, description="When the next snapshot is due.")
     failures: int = Field(default=0, ge=0, le=1_000_000, description="Snapshots that failed since the last good one.")
     kinds: Annotated[tuple[SnapshotKindStatus, ...], Field(max_length=8), list_map("kind")] = Field(

@@ -25,6 +25,8 @@ ANNOTATION_UAI: Final = f"{GROUP}/uai"
 """On kept volumes and Secrets: the school whose data they hold, so that nobody else's base adopts them."""
 ANNOTATION_SCHOOL_YEAR: Final = f"{GROUP}/school-year"
 """On the data volume: the school year in service when it was last written."""
+ANNOTATION_SNAPSHOT_REQUEST: Final = f"{GROUP}/snapshot-request"
+"""On a PronoteBase: the name of one extra snapshot to take now, its kind and the moment of asking in the name."""
 
 MAX_NAME_LENGTH: Final = 40
 """Longest name of a base or publication: children's names and a StatefulSet's pod labels must still fit in 63."""

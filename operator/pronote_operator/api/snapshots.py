@@ -64,7 +64,6 @@ def parsed_name(name: str) -> tuple[SnapshotKind, dt.datetime]:
         kinds = ", ".join(_KINDS)
         raise ValueError(f"{name!r} is no name of a snapshot: {kinds}, each with -YYYYMMDDTHHMM[SS]Z")
     try:
-        slot = dt.datetime.strptime(f"{found[2]}+0000", "%Y%m%dT%H%M%S%z" if len(found[2]) > 13 else "%Y%m%dT%H%M%z")
+        return kind, dt.datetime.fromisoformat(f"{found[2]}Z").astimezone(dt.UTC)
     except ValueError as error:
         raise ValueError(f"{name!r} is no name of a snapshot: {found[2]} is no time") from error
-    return kind, slot.astimezone(dt.UTC)

@@ -23,6 +23,14 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Restore:
+    """A restore that the data plan asks for (ouvrir cette archive)."""
+
+    request_id: str
+    snapshot: str
+
+
+@dataclass(frozen=True, slots=True)
 class BuilderOptions:
     """What the operator's own configuration contributes. None of it may restart a school (see `pinning`)."""
 
@@ -47,6 +55,11 @@ class BuildContext:
     """The school year to serve: 2026 for 2026-2027."""
     agent_image: str
     """Image for prepare and agent in a new pod template, usually `options.operator_image`."""
+    restore: Restore | None = None
+    """The restore in force: the one that the spec asks for, else the one last asked for. It stays in the plan, because
+    to take it out would be a change of plan, and so a restart for nothing; the volume knows that it is done."""
+    loaded: bool = False
+    """Whether a server was ever in service on the data volume: only until then are the files of the source mounted."""
 
     @cached_property
     def name(self) -> str:

@@ -15,8 +15,8 @@ PLAN_VERSION = "v1"
 
 
 def data_plan(ctx: BuildContext) -> dict[str, Any]:
-    """The plan for a base: its identity, the school year to serve, and how the very first base is made."""
-    return {
+    """The plan for a base: its identity, the school year to serve, how the very first base is made, what to restore."""
+    plan: dict[str, Any] = {
         "plan": PLAN_VERSION,
         "namespace": ctx.namespace,
         "name": ctx.name,
@@ -24,6 +24,9 @@ def data_plan(ctx: BuildContext) -> dict[str, Any]:
         "schoolYear": ctx.school_year,
         "source": ctx.base.spec.source.to_manifest(),
     }
+    if ctx.restore is not None:
+        plan["restore"] = {"requestId": ctx.restore.request_id, "snapshot": ctx.restore.snapshot}
+    return plan
 
 
 def data_plan_json(ctx: BuildContext) -> str:

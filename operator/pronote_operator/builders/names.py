@@ -19,6 +19,10 @@ COMPONENT_SERVER = "server"
 
 ANNOTATION_ROLL_INPUTS = f"{GROUP}/roll-inputs"
 ANNOTATION_POD_TEMPLATE = f"{GROUP}/pod-template"
+ANNOTATION_RESTORE = f"{GROUP}/restore"
+"""On the StatefulSet: request id and snapshot of the restore that its pod template asks for."""
+ANNOTATION_LOADED = f"{GROUP}/loaded"
+"""On the data volume's claim, `"true"`: a server was in service on it, so that its source is not needed any more."""
 
 SUPERADMIN_KEYS = ("username", "password")
 TLS_KEYS = ("tls.crt", "tls.key", "ca.crt")

@@ -20,6 +20,7 @@ from pronote_operator.builders.names import (
     child_labels,
     server_selector,
 )
+from pronote_operator.builders.sources import source_affinity, source_environment, source_mounts, source_volumes
 from pronote_operator.planning.quantities import canonical_quantity, quantity_value
 
 UID = 10001
@@ -34,7 +35,8 @@ _SECRET_MODE = 0o440
 """Files of Secrets belong to root and to the pod's group, which reads them."""
 
 SERVER_RESOURCES = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
-AGENT_RESOURCES = {"requests": {"cpu": "10m", "memory": "48Mi"}, "limits": {"cpu": "500m", "memory": "128Mi"}}
+AGENT_RESOURCES = {"requests": {"cpu": "10m", "memory": "48Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
+"""Idle, the agent needs what it requests; borg needs the rest for minutes: its index of chunks is kept in memory."""
 PREPARE_RESOURCES = AGENT_RESOURCES
 
 _CONTAINER_SECURITY = {
@@ -65,6 +67,7 @@ def pod_template(ctx: BuildContext) -> dict[str, Any]:
             "initContainers": [_prepare(ctx), _agent(ctx)],
             "containers": [_server(ctx)],
             "volumes": _volumes(ctx),
+            **source_affinity(ctx),
         },
     }
 
@@ -75,8 +78,8 @@ def _prepare(ctx: BuildContext) -> dict[str, Any]:
         "prepare",
         image=ctx.agent_image,
         command=["pronote-prepare"],
-        env={"PRONOTE_DATA_PLAN": data_plan_json(ctx), "PRONOTE_VOLUME": VOLUME_PATH},
-        mounts=[_DATA_MOUNT, _SNAPSHOTS_MOUNT, _config_mount("snapshot-key"), _TMP_MOUNT],
+        env={"PRONOTE_DATA_PLAN": data_plan_json(ctx), **_STORAGE, **source_environment(ctx)},
+        mounts=[_DATA_MOUNT, _SNAPSHOTS_MOUNT, _config_mount("snapshot-key"), *source_mounts(ctx), _TMP_MOUNT],
         resources=PREPARE_RESOURCES,
     )
 
@@ -92,6 +95,7 @@ def _agent(ctx: BuildContext) -> dict[str, Any]:
             "PRONOTE_AGENT_TOKEN_FILE": f"{CONFIG_PATH}/agent/{AGENT_TOKEN_KEY}",
             "PRONOTE_TLS": f"{CONFIG_PATH}/tls",
             "PRONOTE_UAI": ctx.base.spec.uai,
+            **_STORAGE,
         },
         mounts=[
             _DATA_MOUNT,
@@ -172,6 +176,7 @@ def _volumes(ctx: BuildContext) -> list[dict[str, Any]]:
         _secret_volume("tls", names.tls_secret, *TLS_KEYS),
         _secret_volume("agent", names.agent_secret, AGENT_TOKEN_KEY),
         _secret_volume("snapshot-key", names.snapshot_key_secret, SNAPSHOT_KEY_KEY),
+        *source_volumes(ctx),
         {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
     ]
 
@@ -219,6 +224,11 @@ def _config_mount(volume: str) -> dict[str, Any]:
 _DATA_MOUNT = {"name": "data", "mountPath": VOLUME_PATH}
 _SNAPSHOTS_MOUNT = {"name": "snapshots", "mountPath": SNAPSHOTS_PATH}
 _TMP_MOUNT = {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108 (an emptyDir of the pod)
+_STORAGE = {
+    "PRONOTE_VOLUME": VOLUME_PATH,
+    "PRONOTE_SNAPSHOTS": SNAPSHOTS_PATH,
+    "PRONOTE_SNAPSHOT_KEY_FILE": f"{CONFIG_PATH}/snapshot-key/{SNAPSHOT_KEY_KEY}",
+}
 
 
 def _port(name: str, number: int) -> dict[str, Any]:

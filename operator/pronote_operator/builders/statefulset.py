@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pronote_operator.builders.context import BuildContext, Manifest
-from pronote_operator.builders.names import server_selector
+from pronote_operator.builders.names import ANNOTATION_RESTORE, server_selector
 from pronote_operator.builders.pinning import pinned_template, pinning_annotations, roll_inputs
 from pronote_operator.builders.podtemplate import pod_template
+from pronote_operator.builders.sources import SOURCE_VOLUMES
 
 
 def statefulset(ctx: BuildContext, existing: Mapping[str, Any] | None = None) -> Manifest:
@@ -25,12 +26,17 @@ def statefulset(ctx: BuildContext, existing: Mapping[str, Any] | None = None) ->
     template = None
     if existing is not None and not _starts(existing, replicas):
         template = pinned_template(existing.get("metadata", {}).get("annotations"), inputs)
+    if template is not None and ctx.loaded and _waits_for_source(existing or {}, template):
+        template = None
     if template is None:
         template = pod_template(ctx)
+    annotations = pinning_annotations(inputs, template)
+    if ctx.restore is not None:
+        annotations[ANNOTATION_RESTORE] = f"{ctx.restore.request_id} {ctx.restore.snapshot}"
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
-        "metadata": ctx.metadata(ctx.names.statefulset, annotations=pinning_annotations(inputs, template)),
+        "metadata": ctx.metadata(ctx.names.statefulset, annotations=annotations),
         "spec": {
             "replicas": replicas,
             "serviceName": ctx.names.agent_service,
@@ -44,6 +50,16 @@ def statefulset(ctx: BuildContext, existing: Mapping[str, Any] | None = None) ->
             "template": template,
         },
     }
+
+
+def _waits_for_source(existing: Mapping[str, Any], template: Mapping[str, Any]) -> bool:
+    """Whether no pod serves while the template still mounts what the first base was made from.
+
+    What it was made from may be gone since, and a new pod would wait for it for ever. Nobody is disturbed: no pod is
+    ready.
+    """
+    mounted = {volume["name"] for volume in template["spec"]["volumes"]}
+    return bool(mounted & SOURCE_VOLUMES) and not existing.get("status", {}).get("readyReplicas", 0)
 
 
 def _starts(existing: Mapping[str, Any], replicas: int) -> bool:

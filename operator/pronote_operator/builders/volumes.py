@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pronote_operator.builders.context import BuildContext, Manifest
-from pronote_operator.builders.names import ANNOTATION_SCHOOL_YEAR, ANNOTATION_UAI
+from pronote_operator.builders.names import ANNOTATION_LOADED, ANNOTATION_SCHOOL_YEAR, ANNOTATION_UAI
 from pronote_operator.planning.quantities import canonical_quantity
 from pronote_operator.planning.storage import StorageDecision
 
@@ -18,6 +18,8 @@ def data_claim(ctx: BuildContext, decision: StorageDecision | None = None) -> Ma
     """
     storage = ctx.base.spec.storage
     annotations = {ANNOTATION_UAI: ctx.base.spec.uai, ANNOTATION_SCHOOL_YEAR: str(ctx.school_year)}
+    if ctx.loaded:
+        annotations[ANNOTATION_LOADED] = "true"
     if decision is None:
         return _claim(ctx, ctx.names.data_claim, annotations, storage.size, storage.storage_class_name)
     return _claim(ctx, ctx.names.data_claim, annotations, decision.size, decision.storage_class)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from pronote_operator.cluster.client import KubeClient
+from pronote_operator.cli.asking import Namespace, ask, explain, refuse
+from pronote_operator.cli.snapshots import backup, restore, snapshots
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -20,10 +16,6 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     help="Look after PRONOTE bases.",
 )
-Namespace = Annotated[
-    str | None, typer.Option("--namespace", "-n", help="Namespace; default: the one of the current context.")
-]
-T = TypeVar("T")
 
 
 @cli.command()
@@ -39,15 +31,15 @@ def status(
     from pronote_operator.cli.tables import base_details, base_table
 
     if base is not None and all_namespaces:
-        _refuse("give either the name of a base or --all-namespaces")
-    found = _ask(lambda client, current: bases(client, None if all_namespaces else namespace or current, base))
+        refuse("give either the name of a base or --all-namespaces")
+    found = ask(lambda client, current: bases(client, None if all_namespaces else namespace or current, base))
     console = Console()
     if base is not None:
         console.print(base_details(found[0]))
     elif found:
         console.print(base_table(found))
     else:
-        typer.echo("There is no base here.", err=True)
+        explain("There is no base here.")
 
 
 @cli.command()
@@ -61,42 +53,16 @@ def parameters(
     """Fetch the connection parameters that a school's Clients are preset with (pronote-client apply-parameters)."""
     from pronote_operator.cli.queries import connection_parameters
 
-    text = _ask(lambda client, current: connection_parameters(client, namespace or current, base))
+    text = ask(lambda client, current: connection_parameters(client, namespace or current, base))
     if output is None:
         typer.echo(text)
     else:
         output.write_text(text + "\n", encoding="utf-8")
-        typer.echo(f"Wrote {output}", err=True)
+        explain(f"Wrote {output}")
 
 
-def _ask(question: Callable[[KubeClient, str], Awaitable[T]]) -> T:
-    """Run a question with a connected client and the current namespace; failures become one line and exit code 1."""
-    import aiohttp
-    from kubernetes.aio.config import ConfigException
-
-    from pronote_operator.cli.queries import NotFoundError, connected
-    from pronote_operator.errors import ApiError
-
-    async def asked() -> T:
-        async with connected() as (client, current):
-            return await question(client, current)
-
-    try:
-        return asyncio.run(asked())
-    except NotFoundError as error:
-        _refuse(str(error))
-    except ApiError as error:
-        _refuse(f"the API server refused: {error.message}")
-    except ConfigException as error:
-        where = os.environ.get("KUBECONFIG", "~/.kube/config")
-        _refuse(f"no usable configuration in {where}: {error}")
-    except (aiohttp.ClientError, TimeoutError) as error:
-        _refuse(f"the API server cannot be reached: {error}")
-
-
-def _refuse(message: str) -> NoReturn:
-    typer.echo(f"error: {message}", err=True)
-    sys.exit(1)
+for command in (snapshots, backup, restore):
+    cli.command()(command)
 
 
 def main() -> None:

@@ -18,6 +18,10 @@ class NotFoundError(LookupError):
     """What was asked for is not there; the message says what is."""
 
 
+class RefusedError(Exception):
+    """What was asked for makes no sense now, or did not work; the message says why."""
+
+
 @contextlib.asynccontextmanager
 async def connected() -> AsyncIterator[tuple[KubeClient, str]]:
     """A client with the current context's credentials, and that context's namespace."""
@@ -44,6 +48,16 @@ async def bases(client: KubeClient, namespace: str | None, name: str | None) -> 
     async for page in client.pages(BASES, namespace):
         found.extend(PronoteBase.model_validate(item) for item in page["items"])
     return sorted(found, key=lambda base: (base.metadata.namespace, base.metadata.name))
+
+
+async def one_base(client: KubeClient, namespace: str, name: str) -> PronoteBase:
+    """One base.
+
+    Raises:
+        NotFoundError: there is none of that name.
+    """
+    (found,) = await bases(client, namespace, name)
+    return found
 
 
 async def connection_parameters(client: KubeClient, namespace: str, base: str) -> str:

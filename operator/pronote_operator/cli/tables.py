@@ -8,6 +8,7 @@ from rich.table import Table
 
 from pronote_operator.api.common import Condition
 from pronote_operator.api.pronotebase import PronoteBase
+from pronote_operator.cli.times import local_text
 
 _GOOD = {"Ready": "True", "InService": "True", "UpToDate": "True", "Reconciling": "False", "Stalled": "False"}
 
@@ -26,7 +27,7 @@ def base_table(bases: list[PronoteBase]) -> RenderableType:
             base.metadata.name,
             base.spec.uai,
             escape(base.spec.display_name),
-            _coloured(ready) if ready else "[yellow]Unknown[/]",
+            coloured(ready) if ready else "[yellow]Unknown[/]",
             f"{version.current or '-'} → {version.desired}" if rolling else version.current or "-",
             str(base.status.school_year or "-"),
             escape(ready.message) if ready and ready.status != "True" else "",
@@ -50,6 +51,8 @@ def base_details(base: PronoteBase) -> RenderableType:
         ("Channel", status.effective.version_channel or "-"),
         ("Clients", f"{client.host}:{client.port}" if client else "-"),
         ("Superadministrator", f"Secret {status.super_admin_secret_name or '-'}"),
+        ("Snapshots", _snapshots_line(base)),
+        ("Restore", _restore_line(base)),
         ("Seen", "this spec" if status.observed_generation == base.metadata.generation else "an earlier spec, or none"),
     ):
         facts.add_row(title, escape(value))
@@ -58,14 +61,35 @@ def base_details(base: PronoteBase) -> RenderableType:
         conditions.add_column(title, overflow="fold", no_wrap=title != "Message")
     for condition in status.conditions:
         since = condition.last_transition_time.strftime("%Y-%m-%d %H:%M:%SZ")
-        conditions.add_row(condition.type, _coloured(condition), since, condition.reason, escape(condition.message))
+        conditions.add_row(condition.type, coloured(condition), since, condition.reason, escape(condition.message))
     return Group(facts, "", conditions)
+
+
+def _snapshots_line(base: PronoteBase) -> str:
+    snapshots, zone = base.status.snapshots, base.spec.time_zone
+    last, due = local_text(snapshots.last_backup_time, zone), local_text(snapshots.next_time, zone)
+    failures = f", {snapshots.failures} failed since" if snapshots.failures else ""
+    return f"{len(snapshots.names)} (newest {last}{failures}; next {due})"
+
+
+def _restore_line(base: PronoteBase) -> str:
+    restore, wanted = base.status.restore, base.spec.restore
+    lines = []
+    if wanted and (restore is None or restore.request_id != wanted.request_id):
+        lines.append(f"wanted: {wanted.snapshot} (request {wanted.request_id})")
+    if restore:
+        ended = f" at {local_text(restore.completed_time, base.spec.time_zone)}" if restore.completed_time else ""
+        message = f": {restore.message}" if restore.message else ""
+        lines.append(f"{restore.phase}: {restore.snapshot or '-'} (request {restore.request_id}){ended}{message}")
+    return "; ".join(lines) or "-"
 
 
 def _condition(base: PronoteBase, type_: str) -> Condition | None:
     return next((condition for condition in base.status.conditions if condition.type == type_), None)
 
 
-def _coloured(condition: Condition) -> str:
+def coloured(condition: Condition) -> str:
     colour = "green" if _GOOD.get(condition.type, "True") == condition.status else "red"
+    if condition.status == "Unknown":
+        colour = "yellow"
     return f"[{colour}]{condition.status}[/]"

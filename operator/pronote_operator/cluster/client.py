@@ -92,6 +92,23 @@ class KubeClient:
         """Server-side apply of a status: only fields of the status become the operator's."""
         return await self._apply(kind, manifest, "status")
 
+    async def apply_as(self, manager: str, kind: Kind, manifest: Object, *, force: bool = False) -> Object:
+        """Server-side apply in somebody else's name than the operator's.
+
+        Args:
+            manager: field manager.
+            force: take over fields that others hold with another value.
+        Raises:
+            ApiError: among others 409 Conflict, without `force`, naming who holds a field.
+        """
+        return await self._apply(kind, manifest, manager=manager, force=force)
+
+    async def annotate_as(self, manager: str, kind: Kind, namespace: str, name: str, change: dict[str, str]) -> Object:
+        """Set annotations of an object in somebody else's name than the operator's; others stay as they are."""
+        body = {"metadata": {"annotations": change}}
+        query = {"fieldManager": manager}
+        return await self._send("PATCH", kind.path(namespace, name), query=query, body=body, content_type=_MERGE)
+
     async def create(self, kind: Kind, namespace: str | None, manifest: Object) -> Object:
         """Create an object."""
         query = {"fieldManager": FIELD_MANAGER}
@@ -156,10 +173,12 @@ class KubeClient:
             headers["Authorization"] = auth["BearerToken"]["value"]
         return headers
 
-    async def _apply(self, kind: Kind, manifest: Object, subresource: str = "") -> Object:
+    async def _apply(
+        self, kind: Kind, manifest: Object, subresource: str = "", *, manager: str = FIELD_MANAGER, force: bool = True
+    ) -> Object:
         metadata = manifest["metadata"]
         path = kind.path(metadata.get("namespace"), metadata["name"], subresource)
-        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        query = {"fieldManager": manager, "force": str(force).lower()}
         return await self._send("PATCH", path, query=query, body=manifest, content_type=_APPLY)
 
     async def _send(

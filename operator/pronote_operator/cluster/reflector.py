@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 WATCH_SECONDS = 300
 _LISTING = asyncio.Semaphore(1)
 """Lists are taken one after the other: together, those of a large fleet would be in memory at once."""
+PAGE_ITEMS = 50
+"""Objects of a list in memory at once: a StatefulSet carries its pod template twice."""
 QUIET_SECONDS = 75
 """The server sends a bookmark each minute; after this long without a byte the stream is opened again."""
 
@@ -91,9 +94,10 @@ class Reflector:
         self._pulse.opened(self._name)
         listed: set[tuple[str, str]] = set()
         since = "0"
-        async for page in self._client.pages(self._kind, self._namespace, selector=self._selector):
+        pages = self._client.pages(self._kind, self._namespace, selector=self._selector, limit=PAGE_ITEMS)
+        async for page in pages:
             for item in page["items"]:
-                listed.add((item["metadata"]["namespace"], item["metadata"]["name"]))
+                listed.add(_identity(item["metadata"]))
                 self._listener.seen(self._kind, item)
             since = page["metadata"]["resourceVersion"]
             self._pulse.beat(self._name)
@@ -127,7 +131,7 @@ class Reflector:
         version: str | None = metadata.get("resourceVersion")
         if event["type"] == "BOOKMARK":
             return version
-        identity = (metadata["namespace"], metadata["name"])
+        identity = _identity(metadata)
         if event["type"] == "DELETED":
             self._known.discard(identity)
             self._listener.gone(self._kind, *identity)
@@ -135,3 +139,8 @@ class Reflector:
             self._known.add(identity)
             self._listener.seen(self._kind, event["object"])
         return version
+
+
+def _identity(metadata: dict[str, Any]) -> tuple[str, str]:
+    # Interned, so that the same names elsewhere (the book of children) are the same strings in memory.
+    return sys.intern(metadata["namespace"]), sys.intern(metadata["name"])

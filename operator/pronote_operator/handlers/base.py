@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pronote_operator.api.pronotebase import PronoteBase
 from pronote_operator.builders.configmaps import parameters_configmap, settings_configmap
-from pronote_operator.builders.context import BuildContext, BuilderOptions, Release
+from pronote_operator.builders.context import BuildContext, BuilderOptions, Release, Restore
 from pronote_operator.builders.endpoints import HostTemplateError, client_endpoint
 from pronote_operator.builders.names import Names
 from pronote_operator.builders.networkpolicy import network_policy
 from pronote_operator.builders.pinning import roll_inputs
 from pronote_operator.builders.services import agent_service, client_service
 from pronote_operator.builders.statefulset import statefulset
+from pronote_operator.cluster.agent import AgentError
 from pronote_operator.cluster.client import KubeClient
 from pronote_operator.cluster.kinds import PODS, SECRETS
 from pronote_operator.errors import ApiError, ReferenceMissing, Unusable
-from pronote_operator.handlers import volumes
+from pronote_operator.handlers import sources, volumes
+from pronote_operator.handlers.agents import Agents
 from pronote_operator.handlers.book import ChildBook
 from pronote_operator.handlers.children import Children, NotYet, Repaired, Wanted
 from pronote_operator.handlers.credentials import TlsFacts, refuse_weak, superadmin_facts, wanted_secrets
@@ -28,6 +31,8 @@ from pronote_operator.handlers.gathered import Pass, References
 from pronote_operator.handlers.keys import Key
 from pronote_operator.handlers.report import Reporter
 from pronote_operator.handlers.shared import Shared
+from pronote_operator.handlers.snapshot_work import listed_in
+from pronote_operator.handlers.snapshots import SnapshotDesk
 from pronote_operator.handlers.store import ObjectStore
 from pronote_operator.planning.base_status import Verdict, as_wanted, serving
 from pronote_operator.planning.calendar import UnknownZoneError, school_year_at, zone
@@ -35,9 +40,14 @@ from pronote_operator.planning.diagnosis import refused_plan, trouble
 from pronote_operator.planning.facts import StatefulSetFacts, statefulset_facts
 from pronote_operator.planning.references import calendar_of, referred
 from pronote_operator.planning.releases import due_release, next_release_time
+from pronote_operator.planning.restore import is_open, reports, restore_in_force, source_steps
 from pronote_operator.planning.turns import Candidate, may_take_due_release
 
+logger = logging.getLogger(__name__)
+
 WAIT_SECONDS = 2.0
+RESTORE_TIME = dt.timedelta(minutes=30)
+"""A restore that takes longer is not counted among those that others wait for."""
 REFERENCE_SECONDS = 30.0
 """How soon a Secret that is referred to is looked for again: it carries no label of ours and is not watched."""
 STALLED_SECONDS = 60.0
@@ -50,6 +60,7 @@ class BaseReconciler:
     """Reconciles bases.
 
     Args:
+        max_concurrent_restores: bases that are restored at the same time; others wait.
         prepare_namespace: has Secrets of a namespace readable and listed; called before anything else in it.
         clock: the present, aware.
     """
@@ -63,7 +74,10 @@ class BaseReconciler:
         book: ChildBook,
         fleet: Fleet,
         reporter: Reporter,
+        agents: Agents,
+        snapshots: SnapshotDesk,
         options: BuilderOptions,
+        max_concurrent_restores: int,
         prepare_namespace: Callable[[str], Awaitable[None]],
         on_repair: Repaired,
         clock: Callable[[], dt.datetime],
@@ -75,7 +89,10 @@ class BaseReconciler:
         self._fleet = fleet
         self._on_repair = on_repair
         self._reporter = reporter
+        self._agents = agents
+        self._snapshots = snapshots
         self._options = options
+        self._max_concurrent_restores = max_concurrent_restores
         self._prepare_namespace = prepare_namespace
         self._clock = clock
 
@@ -119,7 +136,9 @@ class BaseReconciler:
             outcome.again(REFERENCE_SECONDS)
             self._observe(outcome)
         await self._diagnose(outcome)
+        await self._snapshots.consider(outcome)
         await self._report(outcome)
+        await self._snapshots.reported(key)
         if key not in self._store:
             self._book.forget(key)
         return outcome.next_pass
@@ -152,25 +171,24 @@ class BaseReconciler:
         base = outcome.base
         references = outcome.references
         assert references is not None, "resolved before"
-        if base.spec.source.empty is None:
-            member = "hnot" if base.spec.source.hnot is not None else "snapshot"
-            raise Unusable(
-                "SourceNotSupported", f"spec.source.{member} is not served by this version; spec.source.empty is"
-            )
         names = Names(base.metadata.name)
         children = outcome.children
         claims = await volumes.judge(children, self._client, base)
         there: StatefulSetFacts | None = await children.peek("StatefulSet", names.statefulset, statefulset_facts)
         outcome.statefulset = there
         claims.check_not_leaving(served=there is not None and there.replicas > 0, in_service=base.spec.in_service)
-        outcome.school_year = self._school_year(outcome, claims)
+        loaded = await self._loaded(outcome, claims)
+        outcome.school_year = self._school_year(outcome, claims, loaded=loaded)
         release = self._release(outcome)
+        restore = self._restore(outcome)
         ctx = BuildContext(
             base=base,
             options=self._options,
             release=release,
             school_year=outcome.school_year,
             agent_image=self._options.operator_image,
+            restore=Restore(*restore) if restore is not None else None,
+            loaded=loaded,
         )
         try:
             outcome.endpoint = client_endpoint(ctx)
@@ -190,17 +208,75 @@ class BaseReconciler:
         await _all_of(children.bring(one) for one in simple)
         await self._check_superadmin(outcome, names)
         outcome.statefulset = await children.bring(_statefulset(ctx))
+        await self._follow_restore(outcome)
         if claims.refused is not None:
             raise Unusable("StorageRefused", claims.refused)
 
-    def _school_year(self, outcome: Pass, claims: volumes.Claims) -> int:
+    async def _loaded(self, outcome: Pass, claims: volumes.Claims) -> bool:
+        """Whether the first base is there for good, so that what it was made from is not needed any more.
+
+        Raises:
+            ReferenceMissing: what it is to be made from is not there yet.
+        """
+        source = outcome.base.spec.source
+        if source.empty is not None or (claims.data is not None and claims.data.loaded):
+            return source.empty is None
+        there = outcome.statefulset
+        if there is None or not there.ready:
+            await sources.check(self._client, outcome.base)
+            return False
+        try:
+            told = await (await self._agents.of(outcome.key)).preparation()
+        except AgentError as error:
+            logger.info("%s: what it was loaded from cannot be told yet: %s", outcome.key, error)
+            outcome.again(WAIT_SECONDS)
+            return False
+        outcome.source_steps = source_steps(told)
+        return True
+
+    def _restore(self, outcome: Pass) -> tuple[str, str] | None:
+        """The restore to have in the plan: a new one when there is room for it, each costs a school a restart."""
+        there = outcome.statefulset.restore if outcome.statefulset is not None else None
+        wanted = restore_in_force(outcome.base.spec.restore, there)
+        if wanted == there or outcome.statefulset is None or outcome.statefulset.replicas == 0:
+            return wanted
+        under_way = self._fleet.restores(outcome.now - RESTORE_TIME, but=outcome.key)
+        if under_way < self._max_concurrent_restores:
+            return wanted
+        outcome.again(REFERENCE_SECONDS)
+        return there
+
+    async def _follow_restore(self, outcome: Pass) -> None:
+        """Learn from the agent how a restore went, once its server is ready."""
+        base, there = outcome.base, outcome.statefulset
+        assert there is not None, "brought before"
+        wanted = base.spec.restore
+        if not is_open(wanted, base.status.restore) or not there.ready:
+            return
+        request_id = wanted.request_id if wanted is not None else there.restore[0] if there.restore else None
+        if there.restore is None or there.restore[0] != request_id:
+            return
+        try:
+            agent = await self._agents.of(outcome.key)
+            outcome.restores_told = reports(await agent.preparation())
+            outcome.kept_told = listed_in(await agent.snapshots())
+        except AgentError as error:
+            logger.info("%s: how the restore went cannot be told yet: %s", outcome.key, error)
+        if is_open(wanted, outcome.base.status.restore) and not outcome.restores_told:
+            outcome.again(WAIT_SECONDS)
+
+    def _school_year(self, outcome: Pass, claims: volumes.Claims, *, loaded: bool) -> int:
+        pin = outcome.base.spec.school_year.pin
+        if pin is not None and not loaded and outcome.base.spec.source.empty is None:
+            # What is loaded may be of another year than the calendar's: until it is in service, the pin can say so.
+            return pin
         status_year = outcome.base.status.school_year
         if claims.data is not None and claims.data.school_year is not None:
             return claims.data.school_year
         if status_year is not None:
             return status_year
-        if outcome.base.spec.school_year.pin is not None:
-            return outcome.base.spec.school_year.pin
+        if pin is not None:
+            return pin
         assert outcome.references is not None
         channel = self._shared.channels[outcome.references.channel]
         _, calendar = calendar_of(channel, outcome.base.spec.calendar)
@@ -268,6 +344,8 @@ class BaseReconciler:
         if outcome.references is not None and outcome.references.next_release is not None:
             outcome.due_at(outcome.references.next_release)
         await self._reporter.base(outcome.base, outcome.key, outcome.status())
+        if outcome.source_steps:
+            await self._reporter.loaded(outcome.key, outcome.source_steps)
 
     def _tell_fleet(self, outcome: Pass, candidate: Candidate) -> None:
         """Note what the base is like, unless it was deleted during the pass: nobody would take it out again."""
@@ -302,6 +380,9 @@ class BaseReconciler:
             ready=as_wanted(found) and not outcome.stalled and not outcome.missing,
             in_service=serving(found),
             stalled=outcome.stalled is not None,
+            restoring=outcome.restoring_since,
+            policy=outcome.policy,
+            covered=outcome.covered,
         )
 
 
@@ -329,7 +410,7 @@ def _simple_children(ctx: BuildContext, authority: str) -> list[Wanted]:
 
 
 def _statefulset(ctx: BuildContext) -> Wanted:
-    inputs = [roll_inputs(ctx), ctx.base.spec.in_service, ctx.owner_reference()]
+    inputs = [roll_inputs(ctx), ctx.base.spec.in_service, ctx.owner_reference(), ctx.loaded]
     return Wanted(
         "StatefulSet",
         ctx.names.statefulset,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -93,14 +94,15 @@ class ChildBook:
     def applied(self, base: Key, kind: str, body: dict[str, Any], signature: bytes, facts: Any) -> None:
         """A child was just applied; its event will be no news."""
         metadata = body["metadata"]
-        child_id = (kind, metadata["name"])
+        name = sys.intern(metadata["name"])
+        child_id = (kind, name)
         children = self.of(base)
         child = children.get(child_id)
         version = int(metadata["resourceVersion"])
         if child is not None and child.version > version:
             return  # an event of a later change came first: it is judged in the next pass
         children[child_id] = Child(version=version, signature=signature, facts=facts)
-        self._base_of[kind, metadata["namespace"], metadata["name"]] = base
+        self._base_of[kind, sys.intern(metadata["namespace"]), name] = base
 
     def forget(self, base: Key) -> None:
         """A base is gone and so is what was known of its children."""
@@ -111,11 +113,12 @@ class ChildBook:
     def seen(self, kind: Kind, body: dict[str, Any]) -> None:
         """A reflector brought an object."""
         metadata = body["metadata"]
-        identity = (kind.kind, metadata["namespace"], metadata["name"])
+        name = sys.intern(metadata["name"])
+        identity = (kind.kind, sys.intern(metadata["namespace"]), name)
         base = self._base_of.get(identity) or _base_in(metadata)
         if base is None:
             return
-        child_id = (kind.kind, metadata["name"])
+        child_id = (kind.kind, name)
         children = self.of(base)
         child = children.get(child_id)
         if child is None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pronote_operator.handlers.keys import Key, base_key
+from pronote_operator.planning.policy_status import CoveredBase
 from pronote_operator.planning.turns import Candidate, next_to_roll
 
 
@@ -20,6 +22,11 @@ class Member:
     ready: bool
     in_service: bool
     stalled: bool
+    policy: str | None = None
+    covered: CoveredBase | None = None
+    """How it stands with its backups; None without a policy."""
+    restoring: dt.datetime | None = None
+    """Since when a restore is carried out; None when none is."""
 
 
 class Fleet:
@@ -28,13 +35,21 @@ class Fleet:
     Args:
         on_change: called with the channel's name when one of its members changed.
         on_turn: called with the key of the base that got the turn.
+        on_covered: called with a policy's name when how one of its bases stands changed.
     """
 
-    def __init__(self, *, on_change: Callable[[str], None], on_turn: Callable[[Key], None]) -> None:
+    def __init__(
+        self,
+        *,
+        on_change: Callable[[str], None],
+        on_turn: Callable[[Key], None],
+        on_covered: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._members: dict[Key, Member] = {}
         self._turns: dict[str, str | None] = {}
         self._on_change = on_change
         self._on_turn = on_turn
+        self._on_covered = on_covered
         self.complete = False
         """Whether every base had its first pass: only then is it known who is in flight."""
 
@@ -44,6 +59,10 @@ class Fleet:
         if before == member:
             return
         self._members[key] = member
+        self._tell_policies(before, member)
+        same = {"policy": member.policy, "covered": member.covered, "restoring": member.restoring}
+        if before is not None and replace(before, **same) == member:  # type: ignore[arg-type]
+            return
         for channel in {before.channel if before else None, member.channel} - {None}:
             assert channel is not None
             if not self._keeps_turn(channel, key, member):
@@ -59,6 +78,7 @@ class Fleet:
         member = self._members.pop(key, None)
         if member is None:
             return
+        self._tell_policies(member, None)
         if member.channel is not None:
             self._turns.pop(member.channel, None)
             self._on_change(member.channel)
@@ -80,6 +100,18 @@ class Fleet:
         """Members that follow a channel."""
         return {key: member for key, member in self._members.items() if member.channel == channel}
 
+    def of_policy(self, policy: str) -> list[CoveredBase]:
+        """How the bases of a policy stand."""
+        return [m.covered for m in self._members.values() if m.policy == policy and m.covered is not None]
+
+    def restores(self, since: dt.datetime, *, but: Key) -> int:
+        """How many bases, but one, began a restore since then that has not ended.
+
+        One that takes longer is counted no more: a broken base never delays another.
+        """
+        started = (m.restoring for key, m in self._members.items() if key != but)
+        return sum(1 for moment in started if moment is not None and moment >= since)
+
     def awaits_turn(self, key: Key) -> bool:
         """Whether a base waits for its turn."""
         member = self._members.get(key)
@@ -94,6 +126,13 @@ class Fleet:
 
     def __len__(self) -> int:
         return len(self._members)
+
+    def _tell_policies(self, before: Member | None, after: Member | None) -> None:
+        was = (before.policy, before.covered) if before is not None else (None, None)
+        now = (after.policy, after.covered) if after is not None else (None, None)
+        for policy in {was[0], now[0]} - {None} if was != now else ():
+            assert policy is not None
+            self._on_covered(policy)
 
     def _keeps_turn(self, channel: str, key: Key, member: Member) -> bool:
         # While someone holds the turn, news of others who are not in flight change nothing: without this, thousands of

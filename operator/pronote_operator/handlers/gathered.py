@@ -13,8 +13,11 @@ from pronote_operator.cluster.client import Object
 from pronote_operator.handlers.children import Children
 from pronote_operator.handlers.keys import Key
 from pronote_operator.planning.base_status import Found, Verdict, conditions
-from pronote_operator.planning.conditions import merged_conditions
+from pronote_operator.planning.conditions import Condition, merged_conditions
 from pronote_operator.planning.facts import StatefulSetFacts
+from pronote_operator.planning.policy_status import CoveredBase
+from pronote_operator.planning.restore import RestoreReport, is_open, restore_status, restored_condition
+from pronote_operator.planning.snapshot_history import ListedSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,17 @@ class Pass:
         self.missing: str | None = None
         self.waiting: str | None = None
         self.pod: str | None = None
+        self.source_steps: tuple[str, ...] = ()
+        """What the first base was made from, step by step: told once, when it is first in service."""
+        self.restores_told: tuple[RestoreReport, ...] = ()
+        self.kept_told: tuple[ListedSnapshot, ...] | None = None
+        """What the agent says is kept, if it was asked in this pass."""
+        self.snapshots: Object | None = None
+        """`status.snapshots` to have; None: as it was."""
+        self.backed_up: Condition | None = None
+        self.policy: str | None = None
+        """The BackupPolicy that covers the base."""
+        self.covered: CoveredBase | None = None
         self.next_pass: float | None = None
 
     def again(self, seconds: float) -> None:
@@ -72,6 +86,20 @@ class Pass:
             return self.statefulset.version
         return self.base.status.version.current
 
+    @property
+    def restoring_since(self) -> dt.datetime | None:
+        """Since when the restore that is asked for is carried out."""
+        wanted, there = self.base.spec.restore, self.statefulset
+        if wanted is None or there is None or there.replicas == 0 or there.restore is None:
+            return None
+        if there.restore[0] != wanted.request_id or not is_open(wanted, self.base.status.restore):
+            return None
+        if any(report.request_id == wanted.request_id for report in self.restores_told):
+            return None
+        before = self.base.status.restore
+        same = before is not None and before.request_id == wanted.request_id
+        return before.started_time if before is not None and same else self.now
+
     def found(self) -> Found:
         """The pass as the conditions see it."""
         due = self.references.due if self.references is not None else None
@@ -91,13 +119,28 @@ class Pass:
         """The whole status to have."""
         base, references, there = self.base, self.references, self.statefulset
         before = base.status.to_manifest()
+        restore = restore_status(
+            base.spec.restore,
+            base.status.restore,
+            planned=there.restore if there is not None else None,
+            in_service=base.spec.in_service,
+            told=self.restores_told,
+            now=self.now,
+        )
+        restored = restored_condition(restore, self.restores_told, before.get("conditions", []))
+        extra = [condition for condition in (self.backed_up, restored) if condition is not None]
         status: dict[str, Any] = {
             "observedGeneration": base.metadata.generation,
             "conditions": merged_conditions(
-                before.get("conditions", []), conditions(self.found()), base.metadata.generation, self.now
+                before.get("conditions", []), [*conditions(self.found()), *extra], base.metadata.generation, self.now
             ),
             "version": _present(desired=there.version if there else None, current=self.current),
         }
+        if restore is not None:
+            status["restore"] = restore
+        snapshots = before.get("snapshots") if self.snapshots is None else self.snapshots
+        if snapshots:
+            status["snapshots"] = snapshots
         if self.school_year is not None:
             state = "InService" if base.spec.in_service else "Kept"
             status["schoolYear"] = self.school_year

@@ -21,6 +21,11 @@ def base_key(namespace: str, name: str) -> Key:
     return Key("PronoteBase", namespace, name)
 
 
+def policy_key(name: str) -> Key:
+    """Key of a BackupPolicy."""
+    return Key("BackupPolicy", "", name)
+
+
 def channel_key(name: str) -> Key:
     """Key of a VersionChannel."""
     return Key("VersionChannel", "", name)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pronote_operator.api.constants import API_VERSION
 from pronote_operator.api.pronotebase import PronoteBase
 from pronote_operator.cluster.client import KubeClient, Object
 from pronote_operator.cluster.events import About, EventRecorder
-from pronote_operator.cluster.kinds import BASES, CHANNELS, Kind
+from pronote_operator.cluster.kinds import BASES, CHANNELS, POLICIES, Kind
 from pronote_operator.errors import ApiError
 from pronote_operator.handlers.keys import Key
 from pronote_operator.handlers.store import ObjectStore
@@ -40,6 +40,17 @@ class Reporter:
         """Write the status of a channel if it changed."""
         await self._write(CHANNELS, key, uid, status)
 
+    async def policy(self, key: Key, uid: str, status: Object) -> None:
+        """Write the status of a policy if it changed."""
+        await self._write(POLICIES, key, uid, status)
+
+    async def event(self, key: Key, *, warning: bool, reason: str, action: str, note: str) -> None:
+        """Post an Event about a base."""
+        body = self._store.get(key)
+        if body is not None:
+            about = About("PronoteBase", key.namespace, key.name, body["metadata"]["uid"])
+            await self._recorder.post(about, warning=warning, reason=reason, action=action, note=note)
+
     async def _write(self, kind: Kind, key: Key, uid: str, status: Object) -> Object | None:
         """Write a status if it changed; the one that was there before, or None when nothing was written."""
         body = self._store.get(key)
@@ -59,15 +70,16 @@ class Reporter:
         before: Object = body["status"]
         return before
 
+    async def loaded(self, key: Key, steps: Sequence[str]) -> None:
+        """Tell, step by step, what the first base of a school was made from."""
+        for step in steps:
+            await self.event(key, warning=False, reason="SourceLoaded", action="Load", note=step)
+
     async def repaired(self, key: Key, kind: str, name: str, paths: list[str]) -> None:
         """Tell that a child of a base was changed by somebody else and is changed back."""
-        body = self._store.get(key)
-        if body is None:
-            return
-        about = About("PronoteBase", key.namespace, key.name, body["metadata"]["uid"])
         note = f"{kind} {name} was changed by somebody else and is changed back ({', '.join(paths[:5])})"
         logger.info("%s: %s", key, note)
-        await self._recorder.post(about, warning=False, reason="ChildRepaired", action="Apply", note=note)
+        await self.event(key, warning=False, reason="ChildRepaired", action="Apply", note=note)
 
 
 def _news(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[bool, str, str, str]]:
@@ -92,4 +104,10 @@ def _news(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[boo
     if is_true(old, "UpToDate") and (find_condition(new, "UpToDate") or {}).get("reason") == "Rolling":
         note = (find_condition(new, "UpToDate") or {}).get("message", "")
         events.append((False, "Rolling", "Roll", note))
+    restored = find_condition(new, "Restored")
+    if restored is not None and (find_condition(old, "Restored") or {}).get("message") != restored["message"]:
+        if restored["status"] == "True":
+            events.append((False, "Restored", "Restore", restored["message"]))
+        elif restored["status"] == "False":
+            events.append((True, "RestoreFailed", "Restore", f"{restored['reason']}: {restored['message']}"))
     return events

@@ -12,7 +12,7 @@ from pronote_operator.planning.base_status import Verdict
 EXIT_REFUSED = 65
 """Exit code of `prepare` when the data plan cannot be carried out (sysexits EX_DATAERR)."""
 
-SCHEDULING = dt.timedelta(seconds=60)
+SCHEDULING = dt.timedelta(minutes=3)
 """How long a pod may wait for a node without a word: volumes are bound meanwhile, and a cluster that gets a thousand
 schools at once takes its time."""
 

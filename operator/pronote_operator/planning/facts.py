@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from pronote_operator.builders.names import (
+    ANNOTATION_LOADED,
+    ANNOTATION_RESTORE,
     ANNOTATION_ROLL_INPUTS,
     ANNOTATION_SCHOOL_YEAR,
     ANNOTATION_UAI,
@@ -43,6 +45,10 @@ class StatefulSetFacts:
     version: str | None
     image: str | None
     roll_inputs: str | None
+    restore: tuple[str, str] | None = None
+    """Request id and snapshot of the restore that the pod template asks for."""
+    revision: str | None = None
+    """Of the pod template in force: changes with each roll."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,8 @@ class ClaimFacts:
     phase: str
     leaving: bool
     """Somebody deleted it: it lasts only as long as a pod uses it."""
+    loaded: bool = False
+    """A server was in service on it."""
 
 
 def ownership(metadata: Mapping[str, Any], base_uid: str) -> Ownership:
@@ -82,7 +90,7 @@ def ownership(metadata: Mapping[str, Any], base_uid: str) -> Ownership:
 def statefulset_facts(body: Mapping[str, Any]) -> StatefulSetFacts:
     """Facts of a StatefulSet as the API gave it."""
     metadata, spec, status = body["metadata"], body["spec"], body.get("status") or {}
-    template = spec["template"]
+    template, annotations = spec["template"], metadata.get("annotations") or {}
     seen = status.get("observedGeneration", 0) >= metadata.get("generation", 0)
     rolling = bool(status.get("updateRevision")) and status.get("updateRevision") != status.get("currentRevision")
     replicas = int(spec.get("replicas", 1))
@@ -95,7 +103,9 @@ def statefulset_facts(body: Mapping[str, Any]) -> StatefulSetFacts:
         gone=bool(seen and status.get("replicas", 0) == 0),
         version=(template["metadata"].get("labels") or {}).get(LABEL_VERSION),
         image=server.get("image"),
-        roll_inputs=(metadata.get("annotations") or {}).get(ANNOTATION_ROLL_INPUTS),
+        roll_inputs=annotations.get(ANNOTATION_ROLL_INPUTS),
+        restore=_restore(annotations.get(ANNOTATION_RESTORE, "")),
+        revision=status.get("updateRevision"),
     )
 
 
@@ -112,4 +122,10 @@ def claim_facts(body: Mapping[str, Any]) -> ClaimFacts:
         created=metadata.get("creationTimestamp", ""),
         phase=(body.get("status") or {}).get("phase", ""),
         leaving=bool(metadata.get("deletionTimestamp")),
+        loaded=annotations.get(ANNOTATION_LOADED) == "true",
     )
+
+
+def _restore(text: str) -> tuple[str, str] | None:
+    request_id, _, snapshot = text.partition(" ")
+    return (request_id, snapshot) if request_id and snapshot else None

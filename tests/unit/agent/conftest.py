@@ -6,6 +6,7 @@ import asyncio
 import datetime
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +22,11 @@ from cryptography.x509.oid import NameOID
 from pronote_operator.agent.metrics import AgentMetrics
 from pronote_operator.agent.mounted import Certificate, Token
 from pronote_operator.agent.server import Server
+from pronote_operator.agent.snapshot_api import SnapshotApi
+from pronote_operator.agent.snapshot_metrics import SnapshotMetrics
+from pronote_operator.agent.snapshots import Snapshots
 from pronote_operator.agent.web import admin_application, probe_application
+from pronote_operator.agent.work import Desk
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -91,6 +96,10 @@ class Agent:
     admin_port: int
     token_file: Path
     tls: Path
+    volume: Path
+    snapshots_volume: Path
+    snapshots: Snapshots
+    desk: Desk
     session: aiohttp.ClientSession
 
     async def get(self, path: str) -> tuple[int, str]:
@@ -173,33 +182,63 @@ async def server() -> AsyncIterator[FakeServer]:
     await fake.stop()
 
 
-@pytest.fixture
-async def agent(server: FakeServer, tmp_path: Path) -> AsyncIterator[Agent]:
-    """An agent in front of the server."""
-    mount_secret(tmp_path / "tls", "1", lambda folder: write_certificate(folder, "first"))
-    mount_secret(tmp_path / "agent", "1", lambda folder: (folder / "token").write_text(TOKEN))
+@asynccontextmanager
+async def running_agent(root: Path, admin_url: str, volume: Path, join_seconds: float = 20.0) -> AsyncIterator[Agent]:
+    """An agent in front of a server.
+
+    Args:
+        root: for its files; the snapshots volume in it is used again by the next agent there.
+        admin_url: of the server.
+        volume: the data volume.
+        join_seconds: how long a caller waits for long work.
+    """
+    if not (root / "tls").exists():
+        mount_secret(root / "tls", "1", lambda folder: write_certificate(folder, "first"))
+        mount_secret(root / "agent", "1", lambda folder: (folder / "token").write_text(TOKEN))
+        (root / "snapshots").mkdir()
+        (root / "key").write_text("correct horse battery staple")
     own = AgentMetrics("1.2.3", "0750654D")
-    client = Server(f"http://127.0.0.1:{server.port}")
-    certificate = Certificate(tmp_path / "tls")
+    client = Server(admin_url)
+    certificate = Certificate(root / "tls")
+    folder = root / "snapshots"
+    snapshots = Snapshots(client, volume, folder, root / "key", "0750654D", SnapshotMetrics(own.registry, folder))
+    desk = Desk(join_seconds)
     runners = []
     for application, context in (
         (probe_application(client, own), None),
-        (admin_application(client, Token(tmp_path / "agent/token"), own), certificate.context),
+        (
+            admin_application(client, Token(root / "agent/token"), own, SnapshotApi(snapshots, desk, volume)),
+            certificate.context,
+        ),
     ):
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
         runners.append(runner)
     probe_port, admin_port = (runner.addresses[0][1] for runner in runners)
+    await snapshots.start()
     async with aiohttp.ClientSession() as session:
         yield Agent(
             f"http://127.0.0.1:{probe_port}",
             f"https://127.0.0.1:{admin_port}",
             admin_port,
-            tmp_path / "agent/token",
-            tmp_path / "tls",
+            root / "agent/token",
+            root / "tls",
+            volume,
+            folder,
+            snapshots,
+            desk,
             session,
         )
+    snapshots.cancel()
+    await desk.stop()
     await client.close()
     for runner in runners:
         await runner.cleanup()
+
+
+@pytest.fixture
+async def agent(server: FakeServer, tmp_path: Path) -> AsyncIterator[Agent]:
+    """An agent in front of the scripted server."""
+    async with running_agent(tmp_path, f"http://127.0.0.1:{server.port}", tmp_path / "data") as found:
+        yield found

@@ -115,7 +115,7 @@ async def test_without_usable_server_metrics_the_agents_own_are_there(
     assert status == 200
     assert "pronote_agent_server_up 0.0" in text
     assert "pronote_agent_server_scrape_duration_seconds" in text
-    assert all(family.name.startswith("pronote_agent_") for family in text_string_to_metric_families(text))
+    assert all(family.name.startswith(metrics.OWN_PREFIXES) for family in text_string_to_metric_families(text))
 
 
 async def test_other_paths_and_methods_do_not_exist(agent: Agent, server: FakeServer) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import http.server
 import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -41,6 +47,8 @@ def agent_process(tmp_path: Path, **changes: str) -> Iterator[tuple[subprocess.P
     probe_port, admin_port, nothing = free_ports(3)
     environment = {
         "PATH": os.environ["PATH"],
+        # The code of this checkout, whatever is installed.
+        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
         "PRONOTE_ADMIN_URL": f"http://127.0.0.1:{nothing}",
         "PRONOTE_AGENT_TOKEN_FILE": str(tmp_path / "token"),
         "PRONOTE_TLS": str(tmp_path / "tls"),
@@ -113,6 +121,64 @@ def cpu_ticks(pid: int) -> int:
     return int(fields[11]) + int(fields[12])
 
 
+class SlowSchool(http.server.BaseHTTPRequestHandler):
+    """A server's admin API that is ready, and whose checkpoint never ends."""
+
+    asked: ClassVar[threading.Event] = threading.Event()
+
+    def do_GET(self) -> None:
+        """Say that it is ready."""
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def do_POST(self) -> None:
+        """Take a checkpoint for ever."""
+        self.asked.set()
+        time.sleep(30)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_sigterm_ends_an_agent_that_waits_for_a_checkpoint(tmp_path: Path) -> None:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), SlowSchool)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    (tmp_path / "snapshots").mkdir()
+    (tmp_path / "key").write_text("correct horse battery staple")
+    changes = {
+        "PRONOTE_ADMIN_URL": f"http://127.0.0.1:{server.server_port}",
+        "PRONOTE_VOLUME": str(tmp_path / "data"),
+        "PRONOTE_SNAPSHOTS": str(tmp_path / "snapshots"),
+        "PRONOTE_SNAPSHOT_KEY_FILE": str(tmp_path / "key"),
+        "PRONOTE_AGENT_ADMIN_PORT": str(free_ports(1)[0]),
+    }
+    with agent_process(tmp_path, **changes) as (process, port):
+        wait_until_live(process, port)
+        asking = urllib.request.Request(
+            f"https://127.0.0.1:{changes['PRONOTE_AGENT_ADMIN_PORT']}/v1/snapshots",
+            data=json.dumps({"name": "sauvegarde-20261124T0800Z", "kind": "Backup"}).encode(),
+            headers={"Authorization": f"Bearer {TOKEN}"},
+        )
+        context = ssl._create_unverified_context()  # noqa: S323 - a certificate of this test
+
+        def ask() -> None:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                urllib.request.urlopen(asking, context=context, timeout=20).close()  # noqa: S310 - this agent
+
+        threading.Thread(target=ask, daemon=True).start()
+        assert SlowSchool.asked.wait(10)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+        assert process.returncode == 0
+        assert time.monotonic() - began < 5
+    server.shutdown()
+    server.server_close()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("PRONOTE_UAI", ""), ("PRONOTE_AGENT_PROBE_PORT", "http"), ("PRONOTE_AGENT_ADMIN_PORT", "0")],
@@ -139,3 +205,6 @@ def test_the_defaults_are_the_contracts() -> None:
     assert (settings.probe_port, settings.admin_port) == (8080, 8443)
     assert settings.token_file == Path("/etc/pronote/agent/token")
     assert settings.tls_folder == Path("/etc/pronote/tls")
+    assert settings.volume == Path("/var/lib/pronote")
+    assert settings.snapshots == Path("/var/lib/snapshots")
+    assert settings.snapshot_key_file == Path("/etc/pronote/snapshot-key/passphrase")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import json
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pronote_operator.builders.context import BuilderOptions
+from pronote_operator.cluster.agent import AgentError
 from pronote_operator.cluster.kinds import BY_KIND, CHILD_KINDS, SECRETS, Kind
 from pronote_operator.errors import ApiError
 from pronote_operator.handlers.base import BaseReconciler
@@ -17,6 +21,7 @@ from pronote_operator.handlers.fleet import Fleet
 from pronote_operator.handlers.keys import Key, base_key
 from pronote_operator.handlers.report import Reporter
 from pronote_operator.handlers.shared import Shared
+from pronote_operator.handlers.snapshots import SnapshotDesk
 from pronote_operator.handlers.store import ObjectStore
 
 KEY = base_key("schools", "jean-moulin")
@@ -56,6 +61,10 @@ class MemoryApi:
         self.base["metadata"] = {**self.base["metadata"], "resourceVersion": str(self._version)}
         return copy.deepcopy(self.base)
 
+    def next_version(self) -> int:
+        self._version += 1
+        return self._version
+
     def store(self, body: Object) -> Object:
         self._version += 1
         kept = copy.deepcopy(body)
@@ -71,20 +80,57 @@ class MemoryApi:
         return [what for verb, what in self.sent if verb != "get"]
 
 
+class MemoryAgents:
+    """Agents that answer what a test puts here; an agent that has no answer does not answer at all."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Object] = {}
+        self.script: Callable[[str, Object], Object] | None = None
+        self.asked: list[str] = []
+
+    async def of(self, _: Key) -> MemoryAgents:
+        return self
+
+    async def preparation(self) -> Object:
+        return self._answer("preparation")
+
+    async def snapshots(self) -> Object:
+        return self._answer("snapshots")
+
+    async def take(self, order: Object, progress: object = None) -> Object:
+        return self._answer(f"take {order['name']}", order)
+
+    async def verify(self, name: str) -> Object:
+        return self._answer(f"verify {name}")
+
+    async def delete(self, names: tuple[str, ...]) -> Object:
+        return self._answer(f"delete {' '.join(names)}")
+
+    def _answer(self, question: str, order: Object | None = None) -> Object:
+        self.asked.append(question)
+        if self.script is not None:
+            return self.script(question, order or {})
+        if question not in self.answers:
+            raise AgentError("Unreachable", "the agent of the base does not answer")
+        return self.answers[question]
+
+
 class Bench:
     """One base and its reconciler."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, created: str = "2026-11-24T00:00:00Z", **spec: Any) -> None:
         metadata = {
             "name": KEY.name,
             "namespace": KEY.namespace,
             "uid": "u1",
             "generation": 1,
             "resourceVersion": "1",
-            "creationTimestamp": "2026-11-24T00:00:00Z",
+            "creationTimestamp": created,
         }
-        spec = {"uai": "0750654D", "displayName": "Collège Jean Moulin", "source": {"empty": {}}}
-        self.body: Object = {"metadata": metadata, "spec": spec, "status": {"observedGeneration": -1}}
+        given = {"uai": "0750654D", "displayName": "Collège Jean Moulin", "source": {"empty": {}}, **spec}
+        self.body: Object = {"metadata": metadata, "spec": given, "status": {"observedGeneration": -1}}
+        self.agents = MemoryAgents()
+        self.now = dt.datetime(2026, 11, 24, 8, tzinfo=dt.UTC)
         self.api = MemoryApi(self.body)
         self.store = ObjectStore()
         self.store.put(KEY, self.body)
@@ -103,6 +149,19 @@ class Bench:
             }
         )
         self.repaired: list[tuple[str, list[str]]] = []
+        self.marked: list[Key] = []
+        self.reporter = Reporter(self.api, self.store, Silence())  # type: ignore[arg-type]
+        self.desk = SnapshotDesk(
+            agents=self.agents,  # type: ignore[arg-type]
+            store=self.store,
+            shared=shared,
+            reporter=self.reporter,
+            mark=self.marked.append,
+            ready=lambda: True,
+            count=lambda kind, result: None,
+            clock=lambda: self.now,
+        )
+        self.shared = shared
         self.fleet = Fleet(on_change=lambda _: None, on_turn=lambda _: None)
         self.reconcile = BaseReconciler(
             client=self.api,  # type: ignore[arg-type]
@@ -110,15 +169,39 @@ class Bench:
             shared=shared,
             book=self.book,
             fleet=self.fleet,
-            reporter=Reporter(self.api, self.store, Silence()),  # type: ignore[arg-type]
+            reporter=self.reporter,
+            snapshots=self.desk,
+            max_concurrent_restores=1,
             options=BuilderOptions(operator_image="localhost/pronote-operator:dev"),
+            agents=self.agents,  # type: ignore[arg-type]
             prepare_namespace=nothing,
             on_repair=self.note_repair,
-            clock=lambda: dt.datetime(2026, 11, 24, 8, tzinfo=dt.UTC),
+            clock=lambda: self.now,
         )
 
     async def note_repair(self, key: Key, kind: str, name: str, paths: list[str]) -> None:
         self.repaired.append((kind, paths))
+
+    def ask(self, **spec: Any) -> None:
+        """Somebody changes the spec."""
+        spec = {name: value for name, value in {**self.api.base["spec"], **spec}.items() if value is not None}
+        self.replace(spec, self.api.base["status"])
+
+    def replace(self, spec: Object, status: Object) -> None:
+        """Somebody replaces the object, with or without its status."""
+        before = self.api.base["metadata"]
+        metadata = {**before, "generation": before["generation"] + 1, "resourceVersion": str(self.api.next_version())}
+        self.api.base = {**self.api.base, "metadata": metadata, "spec": spec, "status": status}
+        self.store.put(KEY, self.api.base)
+
+    @property
+    def status(self) -> Object:
+        found: Object = self.api.base["status"]
+        return found
+
+    def condition(self, type_: str) -> tuple[str, str] | None:
+        found = next((c for c in self.status["conditions"] if c["type"] == type_), None)
+        return (found["status"], found["reason"]) if found else None
 
     def change(self, kind: str, name: str, **data: Any) -> None:
         """Somebody else changes a child, and the watch tells."""
@@ -145,7 +228,8 @@ async def test_the_first_pass_applies_twelve_children_and_one_status(bench: Benc
     assert len(bench.api.writes()) == 13
     assert bench.api.writes()[-2:] == ["StatefulSet jean-moulin", "jean-moulin"], "the pod last, then the report"
     conditions = {c["type"]: c["status"] for c in bench.api.base["status"]["conditions"]}
-    assert conditions == {"Ready": "True", "InService": "True", "UpToDate": "True"}
+    assert conditions == {"Ready": "True", "InService": "True", "UpToDate": "True", "BackedUp": "False"}
+    assert bench.condition("BackedUp") == ("False", "NoPolicy")
 
 
 async def test_a_pass_with_nothing_to_do_sends_no_request(bench: Bench) -> None:
@@ -245,3 +329,115 @@ async def test_in_a_namespace_that_ends_nothing_is_tried_again(bench: Bench) -> 
     bench.book.forget(KEY)
     await bench.reconcile(KEY)
     assert "Secret jean-moulin-tls" in bench.api.writes(), "a base made anew in a namespace of that name is served"
+
+
+RESTORE = {"requestId": "a", "snapshot": "archive-20261123T0130Z"}
+RESTORED = {"requestId": "a", "result": "Succeeded", "snapshot": "archive-20261123T0130Z"}
+
+
+async def test_a_restore_is_one_roll_and_is_told_when_the_server_is_back(bench: Bench) -> None:
+    await bench.reconcile(KEY)
+    bench.api.sent.clear()
+    bench.ask(restore=RESTORE)
+    again = await bench.reconcile(KEY)
+    assert bench.api.writes() == ["StatefulSet jean-moulin", "jean-moulin"]
+    plan = environment_of(bench)["PRONOTE_DATA_PLAN"]
+    assert json.loads(plan)["restore"] == RESTORE
+    assert bench.condition("Restored") == ("Unknown", "Running")
+    assert again is not None
+    assert again <= 2.0, "the agent did not answer yet"
+
+    bench.agents.answers = {"preparation": {"restores": [RESTORED]}, "snapshots": {"snapshots": []}}
+    await bench.reconcile(KEY)
+    assert bench.condition("Restored") == ("True", "Succeeded")
+    assert bench.status["restore"]["phase"] == "Succeeded"
+
+
+async def test_a_request_that_was_carried_out_costs_nothing_more_also_when_it_is_removed(bench: Bench) -> None:
+    bench.agents.answers = {"preparation": {"restores": [RESTORED]}, "snapshots": {"snapshots": []}}
+    bench.ask(restore=RESTORE)
+    await bench.reconcile(KEY)
+    assert bench.condition("Restored") == ("True", "Succeeded")
+    bench.api.sent.clear()
+    bench.agents.asked.clear()
+    await bench.reconcile(KEY)
+    bench.ask(restore=None)
+    await bench.reconcile(KEY)
+    assert bench.agents.asked == []
+    assert bench.api.writes() == ["jean-moulin"], "observedGeneration only: the server is not restarted"
+    assert bench.condition("Restored") == ("True", "Succeeded")
+
+
+async def test_a_status_that_was_lost_is_told_anew_and_nothing_is_restored_twice(bench: Bench) -> None:
+    bench.agents.answers = {"preparation": {"restores": [RESTORED]}, "snapshots": {"snapshots": []}}
+    bench.ask(restore=RESTORE)
+    await bench.reconcile(KEY)
+    bench.replace(bench.api.base["spec"], {"observedGeneration": -1})
+    bench.api.sent.clear()
+    await bench.reconcile(KEY)
+    assert bench.api.writes() == ["jean-moulin"], "the status; no roll"
+    assert bench.condition("Restored") == ("True", "Succeeded")
+
+
+async def test_an_upload_that_is_missing_is_a_reference_not_found_and_heals() -> None:
+    bench = Bench(source={"hnot": {"claimName": "upload", "path": "base.HNOT"}})
+    await bench.reconcile(KEY)
+    assert bench.condition("Ready") == ("False", "ReferenceNotFound")
+    assert ("StatefulSet", "jean-moulin") not in bench.api.objects
+    bench.api.store(
+        {"kind": "PersistentVolumeClaim", "metadata": {"name": "upload", "namespace": KEY.namespace}, "spec": {}}
+    )
+    await bench.reconcile(KEY)
+    template = bench.api.objects["StatefulSet", "jean-moulin"]["spec"]["template"]["spec"]
+    assert {"name": "upload", "persistentVolumeClaim": {"claimName": "upload"}} in template["volumes"]
+    prepare = template["initContainers"][0]
+    assert {"name": "upload", "mountPath": "/var/lib/upload", "readOnly": True} in prepare["volumeMounts"]
+    assert all(
+        mount["name"] != "upload"
+        for container in (template["initContainers"][1], template["containers"][0])
+        for mount in container["volumeMounts"]
+    )
+
+    # In service: what it was loaded from is told, and not needed any more.
+    steps = [{"name": "hnot-base", "message": "base.HNOT: 600 pupils"}]
+    bench.agents.answers = {"preparation": {"restores": [], "source": {"kind": "hnot", "steps": steps}}}
+    await bench.reconcile(KEY)
+    claim = bench.api.objects["PersistentVolumeClaim", "jean-moulin-data"]
+    assert claim["metadata"]["annotations"]["pronote.hosting/loaded"] == "true"
+    del bench.api.objects["PersistentVolumeClaim", "upload"]
+    bench.api.sent.clear()
+    await bench.reconcile(KEY)
+    assert bench.api.sent == []
+    assert bench.condition("Ready") == ("True", "InService")
+
+
+async def test_the_snapshots_of_another_school_are_never_mounted() -> None:
+    bench = Bench(source={"snapshot": {"base": "autre", "name": "archive-20261123T0130Z"}})
+    namespace = {"namespace": KEY.namespace}
+    other = {"name": "autre-snapshots", "annotations": {"pronote.hosting/uai": "0210066H"}, **namespace}
+    bench.api.store({"kind": "PersistentVolumeClaim", "metadata": other, "spec": {}})
+    bench.api.store({"kind": "Secret", "metadata": {"name": "autre-snapshot-key", **namespace}})
+    await bench.reconcile(KEY)
+    assert bench.condition("Stalled") == ("True", "UaiMismatch")
+    assert ("StatefulSet", "jean-moulin") not in bench.api.objects
+
+
+def environment_of(bench: Bench) -> dict[str, str]:
+    template = bench.api.objects["StatefulSet", "jean-moulin"]["spec"]["template"]["spec"]
+    return {variable["name"]: variable["value"] for variable in template["initContainers"][0]["env"]}
+
+
+async def test_no_more_bases_are_restored_at_once_than_may_be(bench: Bench) -> None:
+    await bench.reconcile(KEY)
+    other = base_key("schools", "autre")
+    member = next(iter(bench.fleet.members()))
+    bench.fleet.put(other, replace(member, restoring=bench.now))
+    bench.api.sent.clear()
+    bench.ask(restore=RESTORE)
+    await bench.reconcile(KEY)
+    assert bench.api.writes() == ["jean-moulin"]
+    assert bench.condition("Restored") == ("Unknown", "Pending")
+
+    bench.fleet.put(other, replace(member, restoring=bench.now - dt.timedelta(hours=1)))
+    await bench.reconcile(KEY)
+    assert "StatefulSet jean-moulin" in bench.api.writes(), "one that takes too long holds nobody up"

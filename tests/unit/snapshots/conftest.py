@@ -124,7 +124,7 @@ def flip_back(path: Path, place: int) -> None:
 
 def make_school(root: Path) -> School:
     """A school with a base and annexes, and no repository yet."""
-    school = School(root, random.Random(20261124))
+    school = School(root, random.Random(20261124))  # noqa: S311 - no secret
     for folder in (school.snapshots, school.checkpoint, school.annexes / "photos" / "6A"):
         folder.mkdir(parents=True)
     school.key.write_text("correct horse battery staple\n")
@@ -153,7 +153,7 @@ def _stored(tmp_path_factory: pytest.TempPathFactory) -> School:
 def stored(_stored: School, tmp_path: Path) -> School:
     """A school with a backup and, after a little change, an archive: a copy that tests may damage."""
     shutil.copytree(_stored.root, tmp_path / "school")
-    return School(tmp_path / "school", random.Random(20261125))
+    return School(tmp_path / "school", random.Random(20261125))  # noqa: S311 - no secret
 
 
 @pytest.fixture

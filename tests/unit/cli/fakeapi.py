@@ -1,0 +1,110 @@
+"""An API server with PronoteBases and nothing else: reads, annotations by merge patch, server-side apply of a spec.
+
+It knows as much as the plugin relies on: who wrote (field manager), conflicts over fields that another manager holds,
+and a status that changes while somebody waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import re
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+Object = dict[str, Any]
+PATH = re.compile(r"/apis/pronote\.hosting/v1alpha1(?:/namespaces/([^/]+))?/pronotebases(?:/([^/]+))?")
+
+
+class FakeApi:
+    """Runs in a thread, since the plugin has an event loop of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self.url = ""
+        self.bases: dict[tuple[str, str], Object] = {}
+        self.writes: list[tuple[str, dict[str, str], Object]] = []
+        """(content type, query, body) of each write that was taken."""
+        self.requests: list[str] = []
+        """Verb and path of every request."""
+        self.held_by: str | None = None
+        """Field manager that holds spec.restore, other than the plugin."""
+        self.refused: tuple[int, str] | None = None
+        """(status, message) with which writes are refused."""
+        self.broken = 0
+        """So many of the next reads are answered 500."""
+        self.after_write: list[Callable[[Object], None]] = []
+        """What the operator does: one of these for each read of a base that comes after a write."""
+
+    def add(self, base: Object) -> None:
+        """Put a base there, under its own namespace and name."""
+        self.bases[base["metadata"]["namespace"], base["metadata"]["name"]] = copy.deepcopy(base)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    async def _start(self) -> None:
+        application = web.Application()
+        application.router.add_route("*", "/{path:.*}", self._handle)
+        self._runner = web.AppRunner(application, shutdown_timeout=0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        self.requests.append(f"{request.method} {request.path}")
+        found = PATH.fullmatch(request.path)
+        if not found:
+            return _refusal(404, "the server could not find the requested resource")
+        namespace, name = found[1], found[2]
+        if name is None:
+            items = [base for key, base in sorted(self.bases.items()) if namespace in (None, key[0])]
+            return web.json_response({"kind": "List", "metadata": {}, "items": items})
+        base = self.bases.get((namespace, name))
+        if base is None:
+            return _refusal(404, f'pronotebases.pronote.hosting "{name}" not found')
+        if request.method == "PATCH":
+            return await self._patch(request, base)
+        if self.broken:
+            self.broken -= 1
+            return _refusal(500, "etcdserver: leader changed")
+        if self.writes and self.after_write:
+            self.after_write.pop(0)(base)
+        return web.json_response(base)
+
+    async def _patch(self, request: web.Request, base: Object) -> web.Response:
+        body = json.loads(await request.read())
+        query = dict(request.query)
+        if self.refused:
+            return _refusal(*self.refused)
+        wanted = body.get("spec", {}).get("restore")
+        if wanted and self.held_by and query.get("force") != "true" and base["spec"].get("restore") != wanted:
+            return _refusal(
+                409, f'Apply failed with 1 conflict: conflict with "{self.held_by}": .spec.restore.requestId'
+            )
+        self.writes.append((request.content_type, query, body))
+        if wanted:
+            base["spec"]["restore"] = wanted
+        base["metadata"].setdefault("annotations", {}).update(body["metadata"].get("annotations", {}))
+        return web.json_response(base)
+
+
+def _refusal(status: int, message: str) -> web.Response:
+    body = {"kind": "Status", "status": "Failure", "code": status, "message": message, "reason": "Refused"}
+    return web.json_response(body, status=status)

@@ -1,0 +1,149 @@
+"""The operator's requests to an agent, over real TLS, with certificates as the operator issues them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from pronote_operator.builders.certificates import Certificates, issued
+from pronote_operator.cluster.agent import ANSWER_BYTES, Agent, AgentAddress, AgentError, agent_session
+
+NAME = "jean-moulin-0.jean-moulin-agent.schools.svc"
+TOKEN = "0123456789abcdef"
+ORDER = {"name": "archive-20261124T0130Z", "kind": "Archive"}
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+class Script:
+    """An agent that answers what a test scripts."""
+
+    def __init__(self) -> None:
+        self.answers: list[Callable[[], web.Response]] = []
+        self.seen: list[tuple[str, str, Any, str]] = []
+
+    async def handle(self, request: web.Request) -> web.Response:
+        body = await request.json() if request.can_read_body else None
+        self.seen.append((request.method, request.path, body, request.headers.get("Authorization", "")))
+        return self.answers.pop(0)()
+
+    def say(self, status: int, body: Any) -> None:
+        self.answers.append(lambda: web.json_response(body, status=status))
+
+
+@pytest.fixture(scope="module")
+def certificates() -> Certificates:
+    return issued("jean-moulin", "schools", (NAME,), dt.datetime.now(dt.UTC))
+
+
+@pytest.fixture
+async def script() -> Script:
+    return Script()
+
+
+@pytest.fixture
+async def port(script: Script, certificates: Certificates, tmp_path: Path) -> AsyncIterator[int]:
+    (tmp_path / "tls.crt").write_text(certificates.leaf + certificates.authority)
+    (tmp_path / "tls.key").write_text(certificates.leaf_key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
+    application = web.Application()
+    application.router.add_route("*", "/{anything:.*}", script.handle)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    yield runner.addresses[0][1]
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with agent_session(4) as made:
+        yield made
+
+
+@pytest.fixture
+def agent(port: int, session: aiohttp.ClientSession, certificates: Certificates) -> Agent:
+    return Agent(session, AgentAddress("127.0.0.1", port, NAME, certificates.authority, TOKEN))
+
+
+async def test_work_is_asked_for_until_it_is_done(agent: Agent, script: Script) -> None:
+    script.say(202, {"phase": "Checkpoint", "doneBytes": 0, "totalBytes": 10})
+    script.say(202, {"phase": "Store", "doneBytes": 5, "totalBytes": 10})
+    script.say(200, {"name": ORDER["name"], "takenTime": "2026-11-24T01:31:00Z"})
+    progress: list[Any] = []
+    answer = await agent.take(ORDER, progress.append)
+    assert answer["takenTime"] == "2026-11-24T01:31:00Z"
+    assert [step["phase"] for step in progress] == ["Checkpoint", "Store"]
+    assert script.seen == [("POST", "/v1/snapshots", ORDER, f"Bearer {TOKEN}")] * 3
+
+
+async def test_each_question_has_its_place(agent: Agent, script: Script) -> None:
+    for _ in range(4):
+        script.say(200, {})
+    await agent.snapshots()
+    await agent.preparation()
+    await agent.verify("archive-20261124T0130Z")
+    await agent.delete(["a", "b"])
+    assert [(method, path, body) for method, path, body, _ in script.seen] == [
+        ("GET", "/v1/snapshots", None),
+        ("GET", "/v1/preparation", None),
+        ("POST", "/v1/snapshots/archive-20261124T0130Z/verification", {}),
+        ("POST", "/v1/deletions", {"names": ["a", "b"]}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "not_tried"),
+    [(503, "ServerNotReady", True), (409, "Busy", True), (507, "VolumeFull", False), (500, "CheckpointFailed", False)],
+)
+async def test_a_refusal_is_told_with_its_reason(
+    agent: Agent, script: Script, status: int, reason: str, not_tried: bool
+) -> None:
+    script.say(status, {"reason": reason, "message": "why"})
+    with pytest.raises(AgentError, match="why") as refused:
+        await agent.take(ORDER)
+    assert (refused.value.reason, refused.value.not_tried) == (reason, not_tried)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "<html>", "{"])
+async def test_an_answer_that_is_no_object_is_no_answer(agent: Agent, script: Script, text: str) -> None:
+    script.answers.append(lambda: web.Response(text=text))
+    with pytest.raises(AgentError) as refused:
+        await agent.snapshots()
+    assert refused.value.reason == "AnswerInvalid"
+
+
+async def test_an_endless_answer_is_cut_off(agent: Agent, script: Script) -> None:
+    script.answers.append(lambda: web.Response(body=b"x" * (ANSWER_BYTES + 1)))
+    with pytest.raises(AgentError) as refused:
+        await agent.snapshots()
+    assert refused.value.reason == "AnswerInvalid"
+
+
+async def test_another_schools_agent_is_not_spoken_to(
+    port: int, session: aiohttp.ClientSession, script: Script, certificates: Certificates
+) -> None:
+    others = issued("autre", "schools", (NAME,), dt.datetime.now(dt.UTC))
+    wrong = (
+        AgentAddress("127.0.0.1", port, NAME, others.authority, TOKEN),
+        AgentAddress("127.0.0.1", port, "autre-0.autre-agent.schools.svc", certificates.authority, TOKEN),
+    )
+    for address in wrong:
+        with pytest.raises(AgentError) as refused:
+            await Agent(session, address).snapshots()
+        assert refused.value.reason == "Unreachable"
+    assert script.seen == [], "the token never went out"
+
+
+async def test_nobody_there_is_told_as_such(session: aiohttp.ClientSession, certificates: Certificates) -> None:
+    nobody = Agent(session, AgentAddress("127.0.0.1", 9, NAME, certificates.authority, TOKEN))
+    with pytest.raises(AgentError) as refused:
+        await nobody.take(ORDER)
+    assert refused.value.not_tried
