@@ -161,6 +161,8 @@ class _Request:
 
     def _swapped(self, keeps_annexes: bool) -> Restored:
         layout, year = self._layout, self._year
+        if swap.put_back(layout, year):
+            return self._failed("SwapFailed", "what was unpacked is gone from the volume before it was put in place")
         try:
             swap.put_in_place(layout, year, keeps_annexes=keeps_annexes)
         except OSError as error:

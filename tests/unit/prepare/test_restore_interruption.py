@@ -171,6 +171,20 @@ def test_an_exchange_that_the_disk_refuses_is_given_up_untouched_or_finished_lat
     assert results == {"Succeeded", "Failed"}
 
 
+def test_an_exchange_whose_new_folder_somebody_removed_is_undone(
+    killer: Killer, album: list[tuple[str, School]], tmp_path: Path
+) -> None:
+    school = copied(state_after(album, "swap"), tmp_path / "school")
+    calls = killer.run(copied(school, tmp_path / "uninterrupted").environment(PLAN)).calls
+    renames = [number for number, name in enumerate(calls, start=1) if name.startswith("rename")]
+    assert killer.run(school.environment(PLAN), Point(renames[0], "after")).killed
+    assert not school.base.exists()
+    shutil.rmtree(school.root / ".prepare/staging-2026")
+    assert killer.run(school.environment(PLANNED)).exit_code == 0
+    assert (school.mark, school.annexes) == ("old", OLD)
+    assert results_told(school) == ["Failed"]
+
+
 def results_told(school: School) -> list[str]:
     """How each restore went, oldest first."""
     restores = read_preparation(str(school.root))["restores"]
