@@ -30,7 +30,7 @@ from pronote_operator.prepare.sweep import sweep
 from pronote_operator.prepare.volume import BASE_FILE, Layout, VolumeView
 from pronote_operator.snapshots import Reason, SnapshotError
 
-TRY_SECONDS: Final = 3600.0
+TRY_SECONDS: Final = 1800.0
 """After which a try is given up: a repository that answers no more must not keep a school out of service."""
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
