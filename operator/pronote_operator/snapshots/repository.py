@@ -338,10 +338,15 @@ class Repository:
         return replace(found, any=found.any or run.code != 0)
 
     def _mending(self, action: Callable[[], Result]) -> Result:
-        """Do something; where damage prevents it, mend the repository and do it then."""
+        """Do something; where damage prevents it, mend the repository and do it then.
+
+        What borg does not explain may come of damage as well: then the next snapshot has the repository checked.
+        """
         try:
             return action()
         except SnapshotError as error:
+            if error.reason is Reason.STORE_FAILED:
+                self._store.remember(self._store.catalogue(), suspect=True)
             if error.reason is not Reason.REPOSITORY_DAMAGED:
                 raise
         self._mend()
@@ -351,6 +356,7 @@ class Repository:
         """Mend the repository if it is damaged indeed; see `repair` for why nothing good is lost."""
         store = self._store
         path = str(store.path)
+        store.mend_small_files()
         if not self._check("--verify-data", path).any:
             store.remember(store.catalogue(), suspect=False)
             return
