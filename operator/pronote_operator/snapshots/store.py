@@ -20,12 +20,13 @@ from typing import Any, Final, TypeVar
 
 from pronote_operator.api.snapshots import parsed_name
 from pronote_operator.snapshots import reserve
-from pronote_operator.snapshots.borg import MESSAGES, Borg, Message, Run
+from pronote_operator.snapshots.borg import Borg
 from pronote_operator.snapshots.catalogue import Catalogue, read_catalogue, write_catalogue
 from pronote_operator.snapshots.errors import Reason, SnapshotError
 from pronote_operator.snapshots.lock import OwnLock, living_owner
 from pronote_operator.snapshots.model import StoredSnapshot, moment, unreadable
 from pronote_operator.snapshots.shadow import shadow_of
+from pronote_operator.snapshots.verdict import MESSAGES, Message, Run
 
 logger = logging.getLogger(__name__)
 
