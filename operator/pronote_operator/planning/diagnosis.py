@@ -24,15 +24,15 @@ def refused_plan(pod: Mapping[str, Any]) -> Verdict | None:
     for status in (pod.get("status") or {}).get("initContainerStatuses") or ():
         if status.get("name") != "prepare":
             continue
-        for state in (status.get("state") or {}, status.get("lastState") or {}):
-            ended = state.get("terminated") or {}
-            if ended.get("exitCode") != EXIT_REFUSED:
-                continue
-            try:
-                told = json.loads(ended.get("message") or "")
-                return Verdict("DataPlanRefused", f"{told['reason']}: {told['message']}")
-            except (ValueError, KeyError, TypeError):
-                return Verdict("DataPlanRefused", "prepare refused the data plan and left no message; see its log")
+        # One that is at work again has not made up its mind anew: what it said last holds until it is done.
+        ended = (status.get("state") or {}).get("terminated") or (status.get("lastState") or {}).get("terminated") or {}
+        if ended.get("exitCode") != EXIT_REFUSED:
+            continue
+        try:
+            told = json.loads(ended.get("message") or "")
+            return Verdict("DataPlanRefused", f"{told['reason']}: {told['message']}")
+        except (ValueError, KeyError, TypeError):
+            return Verdict("DataPlanRefused", "prepare refused the data plan and left no message; see its log")
     return None
 
 
