@@ -126,6 +126,23 @@ def test_a_plan_that_was_refused_and_is_carried_out_now_is_refused_no_more() -> 
             },
             "exit code 78",
         ),
+        (
+            {
+                "initContainerStatuses": [
+                    {
+                        "name": "prepare",
+                        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                        "lastState": {
+                            "terminated": {
+                                "exitCode": 74,
+                                "message": '{"reason": "VolumeFull", "message": "the data volume is full"}',
+                            }
+                        },
+                    }
+                ]
+            },
+            "VolumeFull: the data volume is full",
+        ),
     ],
 )
 def test_what_keeps_a_pod_from_starting_is_named(status: dict[str, Any], fragment: str) -> None:
