@@ -455,7 +455,7 @@ def test_a_document_that_would_take_far_more_memory_than_it_has_bytes(claim: Cla
     inner = filling * ((12 << 20) // len(filling))
     content = ("{" + inner + '"b":0}' if ":" in filling else '{"members":[' + inner + '0],"users":[0]}').encode()
     name = "base.HNOT"
-    write_zip(claim.upload / name, content, [("base.sqlite", random.Random(1).randbytes(200_000))])  # noqa: S311
+    write_zip(claim.upload / name, content, [("base.sqlite", random.Random(1).randbytes(200_000))])
     (claim.upload / "users.profils").write_bytes(content)
     program = (
         "import sys, resource; from pronote_operator.prepare import hnot_zip, hnot_profils, outcome, hnot_manifest\n"
