@@ -199,7 +199,8 @@ class Repository:
             progress: see `Progress`.
 
         Raises:
-            SnapshotError: nothing of it is listed.
+            SnapshotError: nothing half stored is listed. (What is ended after borg's commit is there, whole, and is
+                given back when it is asked for again.)
             ValueError: the name is none.
         """
         kind, _ = parsed_name(name)

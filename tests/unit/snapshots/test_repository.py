@@ -265,6 +265,8 @@ def test_a_second_process_is_told_that_the_repository_is_busy(stored: School) ->
 
 def test_a_cancelled_snapshot_is_none_and_leaves_no_process(school: School) -> None:
     cancelled = threading.Event()
+    school.base.unlink()
+    school.make_base(page_fill=150_000)
     with pytest.raises(SnapshotError) as ended:
         school.take(MORNING, school.repository(cancelled=cancelled), progress=lambda *_: cancelled.set())
     assert ended.value.reason is Reason.CANCELLED
