@@ -93,6 +93,7 @@ def test_prepare_understands_the_plan(ctx: BuildContext) -> None:
     plan = parse_plan(environment(containers(pod_template(ctx))["prepare"])["PRONOTE_DATA_PLAN"])
     assert (plan.namespace, plan.name, plan.uai) == (ctx.namespace, ctx.name, ctx.base.spec.uai)
     assert plan.school_year == ctx.school_year
+    assert plan.source.empty is not None
     assert plan.source.empty.slot_minutes == 30
 
 
