@@ -30,6 +30,7 @@ class Volume:
         self.names: list[str] = []
         self.trouble: AgentError | None = None
         self.orders: list[Object] = []
+        self.damaged: set[str] = set()
 
     def __call__(self, question: str, order: Object) -> Object:
         verb, _, rest = question.partition(" ")
@@ -45,11 +46,13 @@ class Volume:
         if verb == "preparation":
             return {"restores": []}
         if verb == "verify":
+            if rest in self.damaged:
+                raise AgentError("SnapshotDamaged", f"parts of {rest} cannot be read")
             return {"name": rest, "pupils": 600}
         return {"snapshots": [self._entry(name) for name in self.names]}
 
     def _entry(self, name: str) -> Object:
-        return {"name": name, "takenTime": parsed_name(name)[1].isoformat(), "damaged": False}
+        return {"name": name, "takenTime": parsed_name(name)[1].isoformat(), "damaged": name in self.damaged}
 
     @property
     def backups(self) -> list[str]:
@@ -230,3 +233,20 @@ async def test_a_deleted_base_is_forgotten(school: School) -> None:
     school.bench.store.remove(KEY)
     school.bench.desk.forget(KEY)
     assert school.bench.desk.running == 0
+
+
+async def test_what_a_drill_found_damaged_is_told_as_a_snapshot_no_more() -> None:
+    made = School()
+    made.policy({**POLICY, "verification": {"everyDays": 1}})
+    async with working(made.bench.desk):
+        school = await made.at(8, 1)
+        (only,) = school.volume.names
+        school.volume.damaged = {only}
+        made.policy({**POLICY, "backups": {"schedule": "0 0 31 12 *"}, "verification": {"everyDays": 1}})
+        school.volume.trouble = AgentError("Unreachable", "no further snapshot is taken")
+        await school.at(8, 2, day=25)
+    assert f"verify {only}" in school.bench.agents.asked
+    assert "lastDrillTime" in school.snapshots
+    assert "lastVerifiedTime" not in school.snapshots
+    assert "lastBackupTime" not in school.snapshots
+    assert school.bench.condition("BackedUp")[0] == "False"
