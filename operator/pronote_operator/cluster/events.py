@@ -24,7 +24,8 @@ from pronote_operator.errors import ApiError
 logger = logging.getLogger(__name__)
 
 REPEAT_SECONDS = 600.0
-BURST = 10
+BURST = 25
+"""More than the 18 steps of the largest source, each of which is told."""
 REFILL_SECONDS = 60.0
 REMEMBERED = 5000
 NOTE_BYTES = 1000

@@ -24,15 +24,12 @@ def refused_plan(pod: Mapping[str, Any]) -> Verdict | None:
     for status in (pod.get("status") or {}).get("initContainerStatuses") or ():
         if status.get("name") != "prepare":
             continue
-        for state in (status.get("state") or {}, status.get("lastState") or {}):
-            ended = state.get("terminated") or {}
-            if ended.get("exitCode") != EXIT_REFUSED:
-                continue
-            try:
-                told = json.loads(ended.get("message") or "")
-                return Verdict("DataPlanRefused", f"{told['reason']}: {told['message']}")
-            except (ValueError, KeyError, TypeError):
-                return Verdict("DataPlanRefused", "prepare refused the data plan and left no message; see its log")
+        # One that is at work again has not made up its mind anew: what it said last holds until it is done.
+        ended = (status.get("state") or {}).get("terminated") or (status.get("lastState") or {}).get("terminated") or {}
+        if ended.get("exitCode") != EXIT_REFUSED:
+            continue
+        said = _said(ended)
+        return Verdict("DataPlanRefused", said or "prepare refused the data plan and left no message; see its log")
     return None
 
 
@@ -58,7 +55,18 @@ def _container_troubles(status: Mapping[str, Any]) -> Iterator[str]:
             continue
         ended = (container.get("lastState") or {}).get("terminated") or {}
         detail = f"exit code {ended['exitCode']}" if "exitCode" in ended else waiting.get("message", "")
+        if container.get("name") == "prepare":
+            detail = _said(ended) or detail
         yield f"Container {container.get('name')}: {reason}" + (f" ({detail})" if detail else "")
+
+
+def _said(ended: Mapping[str, Any]) -> str | None:
+    """Reason and message in the termination message of `prepare`."""
+    try:
+        told = json.loads(ended.get("message") or "")
+        return f"{told['reason']}: {told['message']}"
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _time(text: str | None) -> dt.datetime:

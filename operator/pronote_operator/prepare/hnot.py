@@ -105,7 +105,7 @@ class Annex(_HnotStep):
             move(aside, f"{year}/{ANNEXES}/{kind}", names)
             for folder in (f"{year}/{ANNEXES}", year):
                 disk.sync_folder(folder)
-        return _counted(len(names), "file")
+        return f"{_counted(len(names), 'file')} from {self.path}"
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Profils(_HnotStep):
         with self.loading.unpacking(layout) as aside:
             disk.write_new_file(f"{aside}/{NEW_USERS_FILE}", new_users(profils, self.school_year))
             move(aside, layout.year(self.school_year), [NEW_USERS_FILE])
-        return _counted(len(profils.users), "user")
+        return f"{_counted(len(profils.users), 'user')} from {self.path}"
 
 
 def hnot_steps(plan: DataPlan, source: HnotSource, places: Places) -> tuple[Step, ...]:

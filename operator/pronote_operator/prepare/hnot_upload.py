@@ -49,6 +49,9 @@ def _descend(root: str, path: str) -> int:
         here = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError:
         raise RefusedError("HnotMissing", f"{path} cannot be found: the claim of source.hnot is not mounted") from None
+    except PermissionError:
+        message = f"{path} cannot be reached: user {os.getuid()} may not open the claim's root folder; change its mode"
+        raise RefusedError("HnotUnreadable", message) from None
     parts = path.split("/")
     for number, part in enumerate(parts, start=1):
         # NONBLOCK: opening a pipe would wait for a writer that never comes.

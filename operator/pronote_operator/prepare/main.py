@@ -48,20 +48,41 @@ def main() -> NoReturn:
     # A third of the run's time went to collecting and tearing down what lives for a tenth of a second. Nothing is lost:
     # all that is written is written by system calls.
     gc.disable()
-    os._exit(run(os.environ))
+    os._exit(run(os.environ, scratch=os.environ.get("TMPDIR", "/tmp")))  # noqa: S108 (an emptyDir of the pod)
 
 
-def run(environment: Mapping[str, str]) -> int:
+def run(environment: Mapping[str, str], *, scratch: str | None = None) -> int:
     """One run.
 
     Args:
         environment: of the process.
+        scratch: folder that lasts as long as the pod: a refusal for its files that was told by an earlier run in this
+            pod is waited out (see `patience`). None: it is told again.
 
     Returns:
         The exit code.
     """
     # Looking for plug-ins in the metadata of every installed package is a tenth of the whole run.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    outcome, plan, detail = _tried(environment)
+    if scratch is not None and outcome.result == "Refused" and plan is not None and plan.source.hnot is not None:
+        from pronote_operator.prepare.patience import Patience
+        from pronote_operator.prepare.places import places_of
+
+        patience = Patience(plan.source.hnot, places_of(environment), scratch)
+        if patience.knows(outcome.message):
+            _log("WARNING", {"message": f"{outcome.message}; told before, so waiting for other files", **detail})
+        while outcome.result == "Refused" and patience.knows(outcome.message):
+            patience.wait()
+            outcome, plan, detail = _tried(environment)
+            gc.collect()
+        patience.note(outcome.message)
+    _report(outcome, environment.get("PRONOTE_TERMINATION_LOG", "/dev/termination-log"), detail)
+    return outcome.exit_code
+
+
+def _tried(environment: Mapping[str, str]) -> tuple[Outcome, DataPlan | None, dict[str, str]]:
+    """The outcome, the plan if it could be read, and what a log line says beside the outcome."""
     from pronote_operator.prepare.places import places_of
     from pronote_operator.prepare.plan import parse_plan
     from pronote_operator.prepare.run import carry_out
@@ -85,8 +106,7 @@ def run(environment: Mapping[str, str]) -> int:
     if plan is not None:
         outcome = replace(outcome, school_year=plan.school_year)
         detail.update(namespace=plan.namespace, name=plan.name, uai=plan.uai)
-    _report(outcome, environment.get("PRONOTE_TERMINATION_LOG", "/dev/termination-log"), detail)
-    return outcome.exit_code
+    return outcome, plan, detail
 
 
 def _report(outcome: Outcome, path: str, detail: Mapping[str, str]) -> None:

@@ -89,6 +89,16 @@ def test_other_failures_of_prepare_are_no_refusal() -> None:
     assert refused_plan(pod()) is None
 
 
+def test_a_plan_that_was_refused_and_is_carried_out_now_is_refused_no_more() -> None:
+    refused = {"terminated": {"exitCode": 65, "message": '{"reason": "HnotInvalid", "message": "base.HNOT"}'}}
+
+    def judged(state: dict[str, object]) -> object:
+        return refused_plan(pod(initContainerStatuses=[{"name": "prepare", "state": state, "lastState": refused}]))
+
+    assert judged({"running": {}}), "it has not made up its mind anew"
+    assert judged({"terminated": {"exitCode": 0}}) is None
+
+
 @pytest.mark.parametrize(
     ("status", "fragment"),
     [
@@ -115,6 +125,23 @@ def test_other_failures_of_prepare_are_no_refusal() -> None:
                 ]
             },
             "exit code 78",
+        ),
+        (
+            {
+                "initContainerStatuses": [
+                    {
+                        "name": "prepare",
+                        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+                        "lastState": {
+                            "terminated": {
+                                "exitCode": 74,
+                                "message": '{"reason": "VolumeFull", "message": "the data volume is full"}',
+                            }
+                        },
+                    }
+                ]
+            },
+            "VolumeFull: the data volume is full",
         ),
     ],
 )

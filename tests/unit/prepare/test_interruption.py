@@ -160,3 +160,23 @@ def test_a_base_is_announced_only_when_it_would_outlive_a_loss_of_power(killer: 
     assert calls.index(f"fsync {root}/.prepare") < identity
     assert begin < staged < calls.index(f"fsync {root}/.prepare/staging-2026") < rename
     assert rename < calls.index(f"fsync {root}/years") < end
+
+
+def aged(folder: Path) -> Volume:
+    """The journal has grown over the years, and is rewritten by a run that has something to write."""
+    volume = served(folder)
+    line = {"v": 1, "time": "2026-08-15T00:00:00.000Z", "event": "sweep", "removed": ["checkpoints/a" * 20], "count": 1}
+    with volume.journal.open("a") as journal:
+        journal.write((json.dumps(line) + "\n") * 800)
+    return volume
+
+
+def test_a_rewriting_of_the_journal_may_be_killed_everywhere(killer: Killer, tmp_path: Path) -> None:
+    case = Case(killer, tmp_path, aged)
+    points = case.points("before", "torn")
+    assert any("rename" in call and call.endswith("journal.jsonl.new") for call in case.uninterrupted.calls)
+    for point in points:
+        volume = case.new()
+        assert case.run(volume, point).killed, point
+        case.check_end(volume)
+        assert volume.journal.stat().st_size < 20_000, point

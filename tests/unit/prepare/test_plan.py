@@ -7,7 +7,10 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
+from pronote_operator.api import fields
+from pronote_operator.prepare import plan as plan_module
 from pronote_operator.prepare.outcome import RefusedError
 from pronote_operator.prepare.plan import parse_plan
 from tests.unit.prepare.conftest import PLAN, Volume
@@ -94,6 +97,48 @@ def test_an_unknown_member_comes_before_other_faults_since_a_newer_release_may_r
     with pytest.raises(RefusedError, match="switchover") as refused:
         parse_plan(json.dumps(plan))
     assert refused.value.reason == "UnknownStep"
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        (
+            {"empty": PLAN["source"]["empty"], "snapshot": {"base": "a", "name": "archive-20261124T0130Z"}},
+            "exactly one",
+        ),
+        ({"snapshot": {"base": "a", "name": "latest"}}, "source.snapshot.name"),
+        ({"snapshot": {"base": "", "name": "archive-20261124T0130Z"}}, "source.snapshot.base"),
+        ({"hnot": {"claimName": "upload", "path": "../base.HNOT"}}, "source.hnot.path"),
+        ({"hnot": {"claimName": "upload", "path": "/base.HNOT"}}, "source.hnot.path"),
+        ({"hnot": {"claimName": "upload", "path": "a/.b/base.HNOT"}}, "source.hnot.path"),
+        ({"hnot": {"claimName": "upload", "path": "base.HNOT", "annexes": ["a//b"]}}, "source.hnot.annexes.0"),
+    ],
+)
+def test_a_source_that_is_not_valid_is_refused_with_its_field(source: dict[str, Any], named: str) -> None:
+    with pytest.raises(RefusedError, match=named) as refused:
+        parse_plan(changed("source", source))
+    assert refused.value.reason == "InvalidPlan"
+
+
+@pytest.mark.parametrize(
+    "restore",
+    [
+        {"requestId": "a/b", "snapshot": "archive-20261124T0130Z"},
+        {"requestId": "", "snapshot": "archive-20261124T0130Z"},
+        {"requestId": "a", "snapshot": "../archive-20261124T0130Z"},
+        {"requestId": "a"},
+    ],
+)
+def test_a_restore_that_is_not_valid_is_refused(restore: dict[str, Any]) -> None:
+    with pytest.raises(RefusedError, match="restore") as refused:
+        parse_plan(changed("restore", restore))
+    assert refused.value.reason == "InvalidPlan"
+
+
+@pytest.mark.parametrize("name", ["ClaimPath", "SnapshotName", "RequestId"])
+def test_the_plan_takes_what_the_api_takes(name: str) -> None:
+    ours, apis = (TypeAdapter(getattr(module, name)).json_schema() for module in (plan_module, fields))
+    assert (ours["pattern"], ours["maxLength"]) == (apis["pattern"], apis["maxLength"])
 
 
 @pytest.mark.parametrize(("plan", "reason"), [("{", "InvalidPlan"), (changed("switchover", {}), "UnknownStep")])

@@ -48,9 +48,9 @@ def test_base_annexes_and_users_are_put_in_place_each_as_a_step(claim: Claim) ->
         "kind": "hnot",
         "steps": [
             {"name": "hnot-base", "message": f"a base of {len(content)} bytes from base.HNOT"},
-            {"name": "hnot-annexe:photos.HPHOTOS", "message": "3 files"},
-            {"name": "hnot-annexe:deep/letters.HCOURRIERS", "message": "1 file"},
-            {"name": "hnot-profils", "message": "2 users"},
+            {"name": "hnot-annexe:photos.HPHOTOS", "message": "3 files from photos.HPHOTOS"},
+            {"name": "hnot-annexe:deep/letters.HCOURRIERS", "message": "1 file from deep/letters.HCOURRIERS"},
+            {"name": "hnot-profils", "message": "2 users from users.profils"},
         ],
     }
     assert [path for path in tree(claim.root / ".prepare") if path.startswith("staging")] == []

@@ -6,6 +6,7 @@ import os
 import random
 import stat
 import struct
+import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
@@ -447,3 +448,28 @@ def test_one_bad_file_keeps_the_good_ones_out_and_mending_it_is_enough(claim: Cl
     claim.with_profils()
     assert claim.load() == 0, claim.said
     assert sys.getsizeof(claim.said["message"]) < 4096
+
+
+@pytest.mark.parametrize("filling", ["[],", "{},", "0,", '"",', '"a":0,'])
+def test_a_document_that_would_take_far_more_memory_than_it_has_bytes(claim: Claim, filling: str) -> None:
+    inner = filling * ((12 << 20) // len(filling))
+    content = ("{" + inner + '"b":0}' if ":" in filling else '{"members":[' + inner + '0],"users":[0]}').encode()
+    name = "base.HNOT"
+    write_zip(claim.upload / name, content, [("base.sqlite", random.Random(1).randbytes(200_000))])
+    (claim.upload / "users.profils").write_bytes(content)
+    program = (
+        "import sys, resource; from pronote_operator.prepare import hnot_zip, hnot_profils, outcome, hnot_manifest\n"
+        "def opened():\n"
+        "    with hnot_zip.opened(sys.argv[1], 'base.HNOT', hnot_manifest.BaseManifest): pass\n"
+        "def users(): hnot_profils.read_profils(sys.argv[1], 'users.profils')\n"
+        "for read in (opened, users):\n"
+        "    try: read()\n"
+        "    except outcome.RefusedError as refusal: print(refusal.reason)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(claim.upload)], capture_output=True, text=True, check=True
+    )
+    *reasons, mebibytes = done.stdout.split()
+    assert reasons == ["HnotInvalid", "HnotInvalid"]
+    assert int(mebibytes) < 400, "the container may take 512 MiB"

@@ -105,6 +105,17 @@ def test_a_damaged_index_is_made_anew(stored: School) -> None:
     assert damaged(stored) == {NIGHT: False, MORNING: False, NOON: False}
 
 
+def test_damage_to_borgs_small_files_costs_a_snapshot_at_most(stored: School) -> None:
+    (stored.repository_folder / "nonce").write_bytes(b"?" * 16)
+    for file in (*stored.repository_folder.glob("hints.*"), *stored.snapshots.glob("borg/.cache/borg/*/chunks")):
+        flip(file)
+    with contextlib.suppress(SnapshotError):
+        stored.take(NOON)
+    stored.take(EVENING)
+    assert not any(damaged(stored).values())
+    assert verified(stored, MORNING)
+
+
 def test_a_repository_whose_data_are_all_gone_is_told_and_the_next_snapshot_begins_anew(stored: School) -> None:
     shutil.rmtree(stored.repository_folder / "data")
     with pytest.raises(SnapshotError) as told:
