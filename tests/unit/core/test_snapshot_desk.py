@@ -165,6 +165,20 @@ async def test_what_could_never_be_begun_is_missed_and_counts(school: School) ->
     assert school.snapshots["failures"] == 1
 
 
+async def test_a_deadline_as_long_as_the_interval_hides_no_base_that_never_answers(school: School) -> None:
+    school.policy({**POLICY, "startingDeadlineMinutes": 60})
+    school.volume.trouble = AgentError("Unreachable", "the agent of the base does not answer")
+    for hour, failures in ((9, 0), (10, 1), (11, 2)):
+        await school.at(hour, 1)
+        await school.at(hour, 40)
+        assert school.snapshots["failures"] == failures
+    assert school.bench.condition("BackedUp") == ("False", "Failing")
+    school.volume.trouble = None
+    await school.at(11, 50)
+    assert school.volume.backups[-1] == "sauvegarde-20261124T1100Z"
+    assert school.snapshots["failures"] == 0
+
+
 async def test_a_restarted_operator_takes_up_the_slot_under_the_same_name() -> None:
     school = School()
     await school.at(8, 5)  # nobody works: the pass only says what is wanted
@@ -249,4 +263,6 @@ async def test_what_a_drill_found_damaged_is_told_as_a_snapshot_no_more() -> Non
     assert "lastDrillTime" in school.snapshots
     assert "lastVerifiedTime" not in school.snapshots
     assert "lastBackupTime" not in school.snapshots
-    assert school.bench.condition("BackedUp")[0] == "False"
+    held = school.bench.condition("BackedUp")
+    assert held is not None
+    assert held[0] == "False"
