@@ -54,8 +54,8 @@ def main(
     """Measure the operator on a control plane with fake nodes.
 
     (a) time to all children, over a bare loop's; (b) API writes per base; (c) writes when idle; (d) memory, and CPU of
-    a pass with nothing to do; (e) a restart; (f) reaction to a child's change; (g) planning of snapshots, simulated; (h)
-    storage and CPU of snapshots.
+    a pass with nothing to do; (e) a restart; (f) reaction to a child's change; (g) planning of snapshots, simulated;
+    (h) storage and CPU of snapshots.
     """
     letters = wanted(only)
     signal.signal(signal.SIGTERM, _end)

@@ -9,12 +9,12 @@ import shutil
 import statistics
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from bench.figures import Figure
-from bench.school_days import SchoolBase, changed_pages
+from bench.school_days import MARKS_A_DAY, SchoolBase, changed_pages
 from local_cluster.progress import Progress
 from pronote_operator.api.snapshots import SnapshotKind, snapshot_name
 from pronote_operator.snapshots import Repository, StoredSnapshot
@@ -72,17 +72,19 @@ def measure(progress: Progress, folder: Path | None = None) -> list[Figure]:
     """
     with tempfile.TemporaryDirectory(dir=folder) as root:
         with progress.step(f"(h) {SNAPSHOTS} snapshots of school days"):
-            days = _school_days(_shelf(Path(root), "days"))
+            days = _school_days(_shelf(Path(root), "days"), MARKS_A_DAY)
+            busy, _ = _school_days(_shelf(Path(root), "busy"), 3 * MARKS_A_DAY)
+            busy = replace(busy, name=f"{busy.name} with three times the marks", goal=None, strict=False)
         with progress.step(f"(h) {SNAPSHOTS} snapshots with {SHARE:.0%} of all rows rewritten"):
             rewritten = _rewritten(_shelf(Path(root), "rewritten"))
         with progress.step(f"(h) a base of {LARGE_MEGABYTES} MB"):
             large = _large(_shelf(Path(root), "large"))
-    return [*days, *rewritten, *large]
+    return [*days, busy, *rewritten, *large]
 
 
-def _school_days(shelf: Shelf) -> list[Figure]:
+def _school_days(shelf: Shelf, marks: int) -> list[Figure]:
     """30 nights, then 12 backups over the last day: what the default policy keeps."""
-    base = SchoolBase(shelf.root / "live.sqlite", MEGABYTES)
+    base = SchoolBase(shelf.root / "live.sqlite", MEGABYTES, marks=marks)
     for _ in range(DAYS):
         base.write_day()
         shelf.take(base)

@@ -1,5 +1,6 @@
 """The chart, its manifest and the samples at a real API server (etcd and kube-apiserver, no node)."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from charts.render import CHART, INSTALL, NAMESPACE, RELEASE, ROOT
 from local_cluster import Cluster
 
 SAMPLES = ROOT / "manifests" / "samples"
+SAMPLE_FILES = ("one-school.yaml", "ten-schools.yaml", "tenant-namespace.yaml", "from-hnot.yaml", "from-snapshot.yaml")
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"
 NAMESPACE_CONTROLLER = "system:serviceaccount:kube-system:namespace-controller"
 
@@ -74,7 +76,7 @@ def site() -> Iterator[Site]:
     try:
         site = Site(cluster)
         site.helm("install", RELEASE, str(CHART), "--create-namespace")
-        for sample in ("one-school.yaml", "ten-schools.yaml", "tenant-namespace.yaml"):
+        for sample in SAMPLE_FILES:
             site.kubectl("apply", "--server-side", "--validate=strict", "-f", str(SAMPLES / sample))
         site.kubectl("apply", "-f", "-", stdin=DOOMED)
         yield site
@@ -84,11 +86,19 @@ def site() -> Iterator[Site]:
 
 def test_the_api_server_takes_the_chart_and_all_samples(site: Site) -> None:
     bases = site.kubectl("get", "pronotebases", "-A", "-o", "name").splitlines()
-    assert len(bases) == 12
+    assert len(bases) == 14
     assert site.kubectl("get", "versionchannels,backuppolicies", "-o", "name").splitlines() == [
         "versionchannel.pronote.hosting/stable",
         "backuppolicy.pronote.hosting/default",
     ]
+
+
+def test_a_restore_is_asked_for_beside_what_others_applied(site: Site) -> None:
+    restore = str(SAMPLES / "restore.yaml")
+    site.kubectl("apply", "--server-side", "--field-manager=restore", "--validate=strict", "-f", restore)
+    found = json.loads(site.kubectl("-n", "schools", "get", "pronotebase", "jean-moulin", "-o", "json"))["spec"]
+    assert found["uai"] == "0750654D"
+    assert found["restore"] == {"requestId": "2026-11-24-a", "snapshot": "archive-20261124T0130Z"}
 
 
 def test_the_chart_is_upgraded_again_and_again_without_a_conflict(site: Site) -> None:
@@ -192,5 +202,5 @@ def test_removing_the_chart_removes_no_school(site: Site) -> None:
     said = site.helm("uninstall", RELEASE)
     assert "kept due to the resource policy" in said
     assert "pronotebases.pronote.hosting" in said
-    assert len(site.kubectl("get", "pronotebases", "-A", "-o", "name").splitlines()) == 12
+    assert len(site.kubectl("get", "pronotebases", "-A", "-o", "name").splitlines()) == 14
     site.helm("install", RELEASE, str(CHART))

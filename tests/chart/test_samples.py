@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from pronote_operator.api.pronotebase import PronoteBase, RestoreRequest
 from tests.chart.rendering import ROOT, Manifest, templated
 
 SAMPLES = ROOT / "manifests" / "samples"
@@ -31,6 +32,39 @@ def test_each_school_has_a_valid_and_unique_uai(file: str, count: int) -> None:
     assert len(set(uais)) == len(uais) == count
     for uai in uais:
         assert uai[7:] == LETTERS[int(uai[:7]) % 23], uai
+
+
+@pytest.mark.parametrize(("file", "kind"), [("from-hnot.yaml", "hnot"), ("from-snapshot.yaml", "snapshot")])
+def test_a_base_can_begin_from_what_is_there_already(file: str, kind: str) -> None:
+    (manifest,) = of_kind(documents(SAMPLES / file), "PronoteBase")
+    base = PronoteBase.model_validate(manifest)
+    assert set(base.spec.source.to_manifest()) == {kind}
+    assert base.metadata.namespace == "schools"
+    assert base.spec.uai[7:] == LETTERS[int(base.spec.uai[:7]) % 23]
+
+
+def test_a_base_from_a_snapshot_is_of_the_same_school() -> None:
+    (source,) = of_kind(documents(SAMPLES / "one-school.yaml"), "PronoteBase")
+    (copy,) = of_kind(documents(SAMPLES / "from-snapshot.yaml"), "PronoteBase")
+    assert copy["spec"]["source"]["snapshot"]["base"] == source["metadata"]["name"]
+    assert copy["spec"]["uai"] == source["spec"]["uai"]
+
+
+def test_a_base_from_files_takes_them_from_the_claim_beside_it() -> None:
+    manifests = documents(SAMPLES / "from-hnot.yaml")
+    (claim,) = of_kind(manifests, "PersistentVolumeClaim")
+    (pod,) = of_kind(manifests, "Pod")
+    (base,) = of_kind(manifests, "PronoteBase")
+    assert base["spec"]["source"]["hnot"]["claimName"] == claim["metadata"]["name"]
+    assert pod["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+
+
+def test_a_restore_is_asked_of_the_school_of_the_first_sample_and_touches_nothing_else() -> None:
+    (school,) = of_kind(documents(SAMPLES / "one-school.yaml"), "PronoteBase")
+    (asked,) = documents(SAMPLES / "restore.yaml")
+    assert asked["metadata"] == school["metadata"]
+    assert set(asked["spec"]) == {"restore"}
+    RestoreRequest.model_validate(asked["spec"]["restore"])
 
 
 @pytest.mark.parametrize("file", BRINGING_BASES)

@@ -154,7 +154,8 @@ def test_bad_files_are_refused_by_name_and_reason_and_good_ones_in_their_place_h
 def test_an_upload_that_is_not_there_yet_is_waited_for(origin: Origin, kube: Kube, tmp_path: Path) -> None:
     school = origin.another("attend", source=hnot("later"))
     found = school.apply().wait("Ready", "False", reason="ReferenceNotFound")
-    assert "spec.source.hnot.claimName: PersistentVolumeClaim later" in condition_of(found, "Ready")["message"]
+    said = condition_of(found, "Ready")["message"]
+    assert "spec.source.hnot.claimName: PersistentVolumeClaim later" in said
     assert not condition_of(found, "Stalled"), describe(found)
     with claim(kube, school.namespace, "later", tmp_path):
         # pytest's folders are private.

@@ -171,6 +171,9 @@ def restore(
                 raise RefusedError(_CONFLICT.format(message=error.message)) from error
             instead = f", instead of request {request.replaced}, which was not begun" if request.replaced else ""
             explain(f"Asked base {base} to restore {snapshot} (request {request.request_id}){instead}.")
+        if not found.spec.in_service and restore_outcome(found, request.request_id) is None:
+            explain(f"Base {base} is stopped: the snapshot is restored when it is put in service (spec.inService).")
+            return request, Outcome(good=True, message="the request stands")
         if not wait:
             return request, None
         outcome = await settled(

@@ -21,8 +21,8 @@ CONNECT_SECONDS = 5.0
 WORK_SECONDS = 6 * 3600.0
 """After so long without an end, work under way is given up here; the agent's own bounds are tighter."""
 ANSWER_BYTES = 4 << 20
-NOT_TRIED = frozenset({"Unreachable", "ServerNotReady", "Busy", "TokenUnavailable"})
-"""Reasons that mean: nothing was tried, ask again later."""
+NOT_TRIED = frozenset({"Unreachable", "ServerNotReady", "Busy", "TokenUnavailable", "Cancelled"})
+"""Reasons that mean: nothing was tried, or an agent that had to end gave it up; ask again later."""
 
 Json = dict[str, Any]
 

@@ -125,10 +125,22 @@ class SnapshotWork:
         return {"taken": taken, "listed": listed}
 
     async def _drill(self, agent: Agent, job: DrillJob) -> dict[str, Any]:
-        answer = await agent.verify(job.name)
+        try:
+            answer = await agent.verify(job.name)
+        except AgentError as error:
+            if error.not_tried:
+                raise
+            return {"failure": (error.reason, error.message), "listed": await self._still_good(agent)}
         pupils = answer.get("pupils")
         counted = f", {pupils} pupils" if isinstance(pupils, int) else ""
         return {"told": f"{job.name} was restored aside and is sound{counted}"}
+
+    async def _still_good(self, agent: Agent) -> tuple[ListedSnapshot, ...] | None:
+        """What exists after a drill that failed: what is damaged must not be told as a snapshot any longer."""
+        try:
+            return listed_in(await agent.snapshots())
+        except AgentError:
+            return None
 
 
 def _moment(text: Any) -> dt.datetime:

@@ -125,6 +125,7 @@ class SnapshotDesk:
             server=_server_state(outcome),
             request=base.metadata.annotations.get(ANNOTATION_SNAPSHOT_REQUEST),
             restoring=is_open(base.spec.restore, base.status.restore) and not outcome.restores_told,
+            running=self._fleet.is_running(_text(key)),
         )
         plan = snapshot_plan(situation, history)
         drill = drill_plan(situation, plan.history)
@@ -305,7 +306,8 @@ def _server_state(outcome: Pass) -> ServerState:
 
 def _after(history: SnapshotHistory, done: Done) -> SnapshotHistory:
     if isinstance(done.job, DrillJob):
-        return after_drill(history, done.ended, good=done.failure is None)
+        history = after_drill(history, done.ended, good=done.failure is None)
+        return after_listing(history, done.listed, done.ended) if done.listed is not None else history
     if done.failure is not None or done.taken is None:
         return after_failure(history, done.job, done.ended)
     history = after_good(history, done.job, done.taken, done.ended)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import Annotated, Final, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from pronote_operator.prepare.outcome import RefusedError
@@ -82,7 +84,7 @@ class Manifest(Strict):
     school_year: SchoolYear
     version: ShortText
     created_time: ShortText
-    members: Annotated[tuple[Member, ...], Field(max_length=MAX_FILES)]
+    members: Annotated[tuple[Member, ...], Field(max_length=MAX_FILES), FailFast()]
 
     @property
     def size_bytes(self) -> int:
@@ -116,16 +118,48 @@ class AnnexManifest(Manifest):
 
 M = TypeVar("M", bound=Strict)
 
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+"""A string of JSON; possessive, so that a long one costs no memory."""
 
-def parsed(model: type[M], content: bytes, path: str) -> M:
+
+@dataclass(frozen=True)
+class Shape:
+    """How much a JSON document of the format may hold.
+
+    Attributes:
+        objects: with the document itself.
+        commas: in each object, with the one behind it.
+    """
+
+    objects: int
+    commas: int
+
+    def has_room_for(self, content: bytes) -> bool:
+        """Whether a text has no more structure than that.
+
+        JSON like ``[[],[],…`` takes twenty times its size and more once it is parsed, and each member that is wrong
+        takes 2 KB for its report: what has too much of it is not parsed at all. To look takes 0.1 s for 16 MiB.
+        """
+        # A member has two strings at most; the rest is for quotes inside strings.
+        if content.count(b'"') > 8 * self.objects * self.commas + 1000:
+            return False
+        bare = _STRING.sub(b"", content)
+        bounds = {b"{": self.objects, b"[": self.objects, b",": self.objects * self.commas + 16}
+        return all(bare.count(mark) <= bound for mark, bound in bounds.items())
+
+
+def parsed(model: type[M], content: bytes, path: str, shape: Shape) -> M:
     """A document of the format.
 
     Args:
         path: of the file, for the message.
+        shape: that the document has at most.
 
     Raises:
         RefusedError: ``HnotInvalid``, with the members that are wrong.
     """
+    if not shape.has_room_for(content):
+        raise RefusedError("HnotInvalid", f"{path} is not valid: it holds more than its format has a place for")
     try:
         return model.model_validate_json(content)
     except ValidationError as invalid:

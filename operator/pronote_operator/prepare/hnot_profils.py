@@ -8,9 +8,9 @@ import re
 import unicodedata
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, FailFast, Field
 
-from pronote_operator.prepare.hnot_manifest import Sha256, ShortText, Strict, parsed
+from pronote_operator.prepare.hnot_manifest import Sha256, Shape, ShortText, Strict, parsed
 from pronote_operator.prepare.hnot_upload import uploaded
 from pronote_operator.prepare.outcome import RefusedError
 
@@ -67,7 +67,7 @@ class Profils(Strict):
     uai: Annotated[str, Field(pattern=r"^[0-9]{7}[A-Z]$")]
     version: ShortText
     created_time: ShortText
-    users: Annotated[tuple[User, ...], Field(max_length=MAX_USERS)]
+    users: Annotated[tuple[User, ...], Field(max_length=MAX_USERS), FailFast()]
     sha256: Sha256
 
 
@@ -82,7 +82,7 @@ def read_profils(root: str, path: str) -> Profils:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise RefusedError("HnotTooLarge", f"{path} is larger than {MAX_BYTES} bytes")
-    profils = parsed(Profils, content, path)
+    profils = parsed(Profils, content, path, Shape(objects=MAX_USERS + 1, commas=7))
     if _checksum(content) != profils.sha256:
         raise RefusedError("HnotInvalid", f"{path} is not valid: its content is not what its checksum says")
     if len({user_key(user.username) for user in profils.users}) < len(profils.users):

@@ -22,6 +22,7 @@ from pronote_operator.prepare.hnot_manifest import (
     AnnexManifest,
     BaseManifest,
     Member,
+    Shape,
     name_problem,
     parsed,
     shown,
@@ -35,13 +36,16 @@ if TYPE_CHECKING:
 MANIFEST: Final = "manifest.json"
 
 MAX_MANIFEST_BYTES: Final = 32 << 20
-"""A manifest of 50,000 files with long names has 15 MiB."""
+"""50,000 files with names of 500 bytes."""
 
 MAX_RATIO: Final = 100
 """Bytes unpacked for one byte packed. A school's base has 5 to 10, an empty one 40; deflate can do 1000."""
 
 RATIO_ALLOWANCE: Final = 16 << 20
 """Bytes that may be unpacked whatever the ratio: small files of repeated bytes are no bomb."""
+
+SPARE_OBJECTS: Final = 100
+"""So that a manifest that names a few files too many is read, and the refusal says which."""
 
 CHUNK_BYTES: Final = 1 << 20
 
@@ -114,7 +118,7 @@ def opened(root: str, path: str, model: type[M]) -> Iterator[Packed[M]]:
                 "HnotTooLarge",
                 f"{path} has {size} bytes and would be unpacked into {unpacked}: that is out of proportion",
             )
-        manifest = parsed(model, _manifest(archive, path), path)
+        manifest = parsed(model, _manifest(archive, path), path, Shape(len(entries) + SPARE_OBJECTS, commas=3))
         _check_members(entries, manifest, path)
         yield Packed(path, manifest, archive)
 

@@ -29,6 +29,8 @@ ClaimPath = Annotated[
 
 SnapshotName = Annotated[str, Field(max_length=63, pattern=r"^[a-z]+(-[a-z]+)*-[0-9]{8}T[0-9]{4}([0-9]{2})?Z$")]
 
+RequestId = Annotated[str, Field(max_length=63, pattern=r"^[A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?$")]
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_camel)
@@ -81,7 +83,7 @@ class Source(_Strict):
 class RestoreRequest(_Strict):
     """A snapshot to put in service ("ouvrir cette archive"); the same request is never carried out twice."""
 
-    request_id: Annotated[str, Field(max_length=63, pattern=r"^[A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?$")]
+    request_id: RequestId
     snapshot: SnapshotName
 
 

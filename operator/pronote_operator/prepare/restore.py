@@ -30,7 +30,7 @@ from pronote_operator.prepare.sweep import sweep
 from pronote_operator.prepare.volume import BASE_FILE, Layout, VolumeView
 from pronote_operator.snapshots import Reason, SnapshotError
 
-TRY_SECONDS: Final = 3600.0
+TRY_SECONDS: Final = 1800.0
 """After which a try is given up: a repository that answers no more must not keep a school out of service."""
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
@@ -161,6 +161,8 @@ class _Request:
 
     def _swapped(self, keeps_annexes: bool) -> Restored:
         layout, year = self._layout, self._year
+        if swap.put_back(layout, year):
+            return self._failed("SwapFailed", "what was unpacked is gone from the volume before it was put in place")
         try:
             swap.put_in_place(layout, year, keeps_annexes=keeps_annexes)
         except OSError as error:

@@ -117,11 +117,19 @@ def link_or_copy(source: str, target: str) -> None:
 
 def _opened_as_is(path: str) -> sqlite3.Connection:
     # immutable: no lock, no log and nothing written beside it, whatever the file's header says of its mode.
-    return sqlite3.connect(f"file:{quote(path)}?mode=ro&immutable=1", uri=True)
+    opened = sqlite3.connect(f"file:{quote(path)}?mode=ro&immutable=1", uri=True)
+    # Its schema may be somebody's who wants us to run what it says.
+    opened.execute("PRAGMA trusted_schema = OFF")
+    return opened
 
 
 def _owner(base: sqlite3.Connection) -> tuple[str, int] | None:
-    """Whose base it says that it is, in the way of the reference server; None when it does not."""
+    """Whose base it says that it is, in the way of the reference server; None when it does not.
+
+    A view under that name is not asked: its query could go on for ever.
+    """
+    if base.execute("SELECT type FROM sqlite_master WHERE name = 'base'").fetchone() != ("table",):
+        return None
     names = {row[1] for row in base.execute("PRAGMA table_info(base)")}
     if not {"uai", "school_year"} <= names:
         return None

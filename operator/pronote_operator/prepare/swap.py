@@ -65,9 +65,19 @@ def is_untouched(layout: Layout, school_year: int) -> bool:
     return disk.exists(layout.staging(school_year)) and not disk.exists(layout.replaced(school_year))
 
 
-def is_lost(layout: Layout, school_year: int) -> bool:
-    """Whether what was to be put in place is gone without being in place: only somebody else can have removed it."""
-    return not disk.exists(layout.staging(school_year)) and not disk.exists(layout.year(school_year))
+def put_back(layout: Layout, school_year: int) -> bool:
+    """Undo an exchange whose new folder is gone without being in place: only somebody else can have removed it.
+
+    Returns:
+        Whether that was so. What was replaced is in its place again, if it is there.
+    """
+    place, old = layout.year(school_year), layout.replaced(school_year)
+    if disk.exists(layout.staging(school_year)) or disk.exists(place):
+        return False
+    if disk.exists(old):
+        os.rename(old, place)
+        _sync(layout)
+    return True
 
 
 def _sync(layout: Layout) -> None:

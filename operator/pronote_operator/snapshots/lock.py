@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from pronote_operator.snapshots.borg import MESSAGES
 from pronote_operator.snapshots.errors import Reason, SnapshotError
+from pronote_operator.snapshots.verdict import MESSAGES
 
 _UNSUPPORTED: Final = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
 """Filesystems without locks: ReadWriteOnce and the StatefulSet remain as guards there."""

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pronote_operator.snapshots.borg import Run
+from pronote_operator.snapshots.verdict import Run
 
 KEPT_SECONDS: Final = 7 * 86400
 

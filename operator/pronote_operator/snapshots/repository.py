@@ -22,22 +22,23 @@ from pathlib import Path
 from typing import Any, Final
 
 from pronote_operator.api.snapshots import parsed_name
-from pronote_operator.snapshots.borg import Message
 from pronote_operator.snapshots.checks import count_pupils
 from pronote_operator.snapshots.errors import Reason, SnapshotError
 from pronote_operator.snapshots.members import BASE_FILE, members_of, write_members
+from pronote_operator.snapshots.mending import Mender
 from pronote_operator.snapshots.model import StoredSnapshot, Verification
-from pronote_operator.snapshots.repair import Problems, forget_old, give_back, problems_of, put_aside
+from pronote_operator.snapshots.repair import forget_old
 from pronote_operator.snapshots.sources import Sources, sources_of, unread
-from pronote_operator.snapshots.store import LONG_SECONDS, Result, Store, of_volume
+from pronote_operator.snapshots.store import LONG_SECONDS, Store, of_volume
+from pronote_operator.snapshots.verdict import Message
 
 logger = logging.getLogger(__name__)
 
 CREATE_OPTIONS: Final = ("--chunker-params", "fixed,4096", "--compression", "zstd,3")
 """4096 is the page of SQLite: a page that did not change is not stored again."""
 
-CHECK_CODES: Final = frozenset({0, 1})
-"""``borg check`` ends with 1 when it finds damage, and ``borg create`` with a warning."""
+CREATE_CODES: Final = frozenset({0, 1})
+"""``borg create`` ends with 1 when it warns: of what, is looked at."""
 
 MARGIN_BYTES: Final = 64 << 20
 """Room that a verification leaves on the volume of its scratch folder: the school writes there too."""
@@ -55,6 +56,8 @@ class Repository:
         read_only: nothing is written, not even a lock: for a volume that is mounted read-only.
         cancelled: ends, once set, what is under way with the reason ``Cancelled``.
         background: whether borg gives way to everybody else.
+        mends: whether a damaged repository is mended, which may take long. Where not, what is damaged fails, and the
+            next snapshot of somebody who may mends it first.
     """
 
     def __init__(
@@ -65,8 +68,10 @@ class Repository:
         read_only: bool = False,
         cancelled: threading.Event | None = None,
         background: bool = False,
+        mends: bool = True,
     ) -> None:
         self._store = Store(path, key_file, read_only=read_only, cancelled=cancelled, background=background)
+        self._mender = Mender(self._store, allowed=mends)
 
     def close(self) -> None:
         """Remove what a read-only repository keeps in the folder for temporary files; it is of no use afterwards.
@@ -148,7 +153,7 @@ class Repository:
                 elif error.reason is Reason.REPOSITORY_DAMAGED:
                     store.remember(store.catalogue(), suspect=True)
                 raise
-            if store.with_reserve(lambda: self._check("--verify-data", store.archive(name))).any:
+            if store.with_reserve(lambda: self._mender.check("--verify-data", store.archive(name))).any:
                 store.remember(store.catalogue().marked(name, damaged=False), suspect=True)
                 said = f"{name} is good, but the repository that it is in holds damage"
                 raise SnapshotError(Reason.REPOSITORY_DAMAGED, said)
@@ -197,7 +202,8 @@ class Repository:
             progress: see `Progress`.
 
         Raises:
-            SnapshotError: nothing of it is listed.
+            SnapshotError: nothing half stored is listed. (What is ended after borg's commit is there, whole, and is
+                given back when it is asked for again.)
             ValueError: the name is none.
         """
         kind, _ = parsed_name(name)
@@ -205,17 +211,17 @@ class Repository:
         with store.work(), of_volume():
             store.make()
             if store.catalogue().suspect:
-                self._mend()
-            there = self._mending(lambda: self._by_name(name))
+                self._mender.mend()
+            there = self._mender.mending(lambda: self._by_name(name))
             if there is not None:
                 return there
             sources = sources_of(base, annexes)
             described = StoredSnapshot(
                 name, kind, school_year, version, uai, taken, sources.size_bytes, 0, 0.0, False, annexes is not None
             )
-            self._mending(lambda: self._store_archive(described, sources, progress))
+            self._mender.mending(lambda: self._store_archive(described, sources, progress))
             if store.catalogue().mended:
-                self._fill_gaps()
+                self._mender.fill_gaps()
             return self.find(name)
 
     def delete(self, names: Iterable[str]) -> None:
@@ -228,7 +234,7 @@ class Repository:
             if not store.path.exists():
                 return
             wanted = list(dict.fromkeys(names))
-            self._mending(lambda: store.with_reserve(lambda: self._delete(wanted)))
+            self._mender.mending(lambda: store.with_reserve(lambda: self._delete(wanted)))
 
     def compact(self) -> None:
         """Give the room of deleted snapshots, and of what was left half stored, back to the volume."""
@@ -237,8 +243,8 @@ class Repository:
             if not store.path.exists():
                 return
             forget_old(store.damaged_folder, time.time(), all_of_them=self.volume_free_bytes < MARGIN_BYTES)
-            listed = self._mending(store.listed).snapshots
-            self._mending(
+            listed = self._mender.mending(store.listed).snapshots
+            self._mender.mending(
                 lambda: store.with_reserve(
                     lambda: store.run("compact", "--threshold", "5", str(store.path), seconds=LONG_SECONDS)
                 )
@@ -303,7 +309,7 @@ class Repository:
             folder=sources.base,
             environment=sources.environment,
             on_progress=on_progress,
-            accept=CHECK_CODES,
+            accept=CREATE_CODES,
         )
         unreadable = unread(run, sources)
         if unreadable:
@@ -329,56 +335,6 @@ class Repository:
         store = self._store
         store.run("delete", str(store.path), *names, seconds=LONG_SECONDS)
         store.committed({key: kept for key, kept in store.catalogue().snapshots.items() if kept.name not in names})
-
-    # Damage
-
-    def _check(self, *arguments: str) -> Problems:
-        run = self._store.run("check", "--info", *arguments, seconds=LONG_SECONDS, accept=CHECK_CODES)
-        found = problems_of(run)
-        return replace(found, any=found.any or run.code != 0)
-
-    def _mending(self, action: Callable[[], Result]) -> Result:
-        """Do something; where damage prevents it, mend the repository and do it then."""
-        try:
-            return action()
-        except SnapshotError as error:
-            if error.reason is not Reason.REPOSITORY_DAMAGED:
-                raise
-        self._mend()
-        return action()
-
-    def _mend(self) -> None:
-        """Mend the repository if it is damaged indeed; see `repair` for why nothing good is lost."""
-        store = self._store
-        path = str(store.path)
-        if not self._check("--verify-data", path).any:
-            store.remember(store.catalogue(), suspect=False)
-            return
-        logger.error("The repository of the snapshots is damaged and is mended")
-        aside = put_aside(store.path, store.damaged_folder)
-        try:
-            found = self._check("--repair", "--verify-data", path)
-        finally:
-            give_back(aside)
-            store.forget_state()
-        catalogue = store.listed()
-        for name in found.archives:
-            catalogue = catalogue.marked(name, damaged=True)
-        store.remember(catalogue, suspect=False, mended=bool(found.archives))
-        logger.warning(
-            "The repository of the snapshots was mended",
-            extra={"fields": {"damagedSnapshots": sorted(found.archives)}},
-        )
-
-    def _fill_gaps(self) -> None:
-        """Put data that were stored again into the gaps that a repair left in earlier snapshots."""
-        store = self._store
-        still = self._check("--repair", "--archives-only", str(store.path)).archives
-        store.forget_state()
-        catalogue = store.listed()
-        for snapshot in catalogue.ordered:
-            catalogue = catalogue.marked(snapshot.name, damaged=snapshot.damaged and snapshot.name in still)
-        store.remember(catalogue, mended=bool(still))
 
 
 def _comment(described: StoredSnapshot, annexes_path: str | None) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pronote_operator.snapshots.borg import Run
 from pronote_operator.snapshots.errors import Reason, SnapshotError
 from pronote_operator.snapshots.members import BASE_FILE
+from pronote_operator.snapshots.verdict import Run
 
 _OPTIONS: Final = ("--noacls", "--noxattrs", "--noflags", "--numeric-ids")
 """Owners and rights are the pod's, and are given anew when a snapshot is extracted."""

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import json
 import logging
+import re
 import shutil
 import tempfile
 import threading
@@ -19,11 +20,13 @@ from typing import Any, Final, TypeVar
 
 from pronote_operator.api.snapshots import parsed_name
 from pronote_operator.snapshots import reserve
-from pronote_operator.snapshots.borg import MESSAGES, Borg, Message, Run
+from pronote_operator.snapshots.borg import Borg
 from pronote_operator.snapshots.catalogue import Catalogue, read_catalogue, write_catalogue
 from pronote_operator.snapshots.errors import Reason, SnapshotError
 from pronote_operator.snapshots.lock import OwnLock, living_owner
 from pronote_operator.snapshots.model import StoredSnapshot, moment, unreadable
+from pronote_operator.snapshots.shadow import shadow_of
+from pronote_operator.snapshots.verdict import MESSAGES, Message, Run
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +35,8 @@ LONG_SECONDS: Final = 6 * 3600.0
 """Bounds of runs of borg that read little (but may have to read the list of chunks anew), and of all others."""
 
 _READERS: Final = frozenset({"list", "export-tar"})
+
+_NONCE: Final = re.compile(rb"[0-9a-f]{16}")
 
 Result = TypeVar("Result")
 
@@ -50,6 +55,7 @@ class Store:
         self._reserve_file = self.beside / "reserve"
         self._config_copy = self.beside / "config.copy"
         self._memory: Catalogue | None = None
+        self._shadow: Path | None = None
         self._lock = OwnLock(self.beside / "lock")
         if read_only:
             self._state = Path(tempfile.mkdtemp(prefix="borg-"))
@@ -98,9 +104,10 @@ class Store:
         accept: frozenset[int] = frozenset({0}),
     ) -> Run:
         """Run borg; see `borg.Borg.run`. Damaged settings of the repository are replaced by their copy first."""
-        words = [*self.reading(command), *arguments]
 
         def once() -> Run:
+            # Anew: a stand-in for the repository has another path.
+            words = [*self.reading(command), *(self._standing_in(argument) for argument in arguments)]
             return self.borg.run(
                 words, seconds=seconds, folder=folder, environment=environment, on_progress=on_progress, accept=accept
             )
@@ -109,7 +116,7 @@ class Store:
             return once()
         except SnapshotError as error:
             wrong = error.reason in (Reason.KEY_WRONG, Reason.REPOSITORY_DAMAGED, Reason.STORE_FAILED)
-            if not wrong or not self._restore_config():
+            if not wrong or not (self._stand_in() if self.read_only else self._restore_config()):
                 raise
         return once()
 
@@ -123,7 +130,7 @@ class Store:
 
     def archive(self, name: str) -> str:
         """borg's word for an archive."""
-        return f"{self.path}::{name}"
+        return self._standing_in(f"{self.path}::{name}")
 
     def make(self) -> None:
         """Make the repository, unless it is there. It appears whole or not at all."""
@@ -274,6 +281,31 @@ class Store:
                 shutil.rmtree(lock)
             else:
                 lock.unlink()
+
+    def _standing_in(self, argument: str) -> str:
+        """An argument of borg, with the path of the stand-in instead of the repository's if there is one."""
+        path, divider, name = argument.partition("::")
+        return f"{self._shadow}{divider}{name}" if self._shadow is not None and path == str(self.path) else argument
+
+    def _stand_in(self) -> bool:
+        """Make a stand-in for a repository that cannot be written to and would have to be.
+
+        Returns:
+            Whether it was made now.
+        """
+        if self._shadow is not None:
+            return False
+        with of_volume():
+            self._shadow = shadow_of(self.path, self._state)
+        return True
+
+    def mend_small_files(self) -> None:
+        """Remove what borg cannot read and makes anew: its cache, and a count of which it keeps a copy."""
+        self.forget_state()
+        nonce = self.path / "nonce"
+        copies = list((self._state / ".config" / "borg" / "security").glob("*/nonce"))
+        if copies and nonce.exists() and not _NONCE.fullmatch(nonce.read_bytes()):
+            nonce.unlink()
 
     def _restore_config(self) -> bool:
         """Put the copy of the repository's settings back, if they differ.

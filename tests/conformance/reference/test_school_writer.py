@@ -64,14 +64,14 @@ def _count(output: Path) -> int:
 
 def test_what_was_acknowledged_is_there_after_kill_and_restart(school: Server, tmp_path: Path) -> None:
     output = tmp_path / "written.jsonl"
-    writer = _start(school, output, 60)
+    writer = _start(school, output, 240)
     try:
-        wait_until(lambda: _count(output) > 40, 30, "the first absences")
+        wait_until(lambda: _count(output) > 40, 60, "the first absences")
         school.kill()
         killed = time.time()
         school.start()
-        wait_until(lambda: any(row.sentTime > killed for row in acknowledged(written(output))), 30, "going on")
-        wait_until(lambda: _count(output) > 80, 30, "further absences")
+        wait_until(lambda: any(row.sentTime > killed for row in acknowledged(written(output))), 60, "going on")
+        wait_until(lambda: _count(output) > 80, 60, "further absences")
     finally:
         writer.send_signal(signal.SIGTERM)
         _, errors = writer.communicate(timeout=20)

@@ -196,3 +196,13 @@ def test_a_suspended_base_is_not_restored(plugin: Plugin, api: FakeApi) -> None:
     ended = plugin("restore", "jean-moulin", NEWEST, "--apply")
     assert ended.code == 1
     assert "base jean-moulin is suspended (spec.suspend)" in ended.err
+
+
+def test_a_stopped_base_is_restored_when_it_is_put_in_service_and_nobody_waits_for_that(
+    plugin: Plugin, api: FakeApi
+) -> None:
+    api.add(school(spec={"inService": False}))
+    ended = plugin("restore", "jean-moulin", NEWEST, "--apply")
+    assert ended.code == 0
+    assert "is stopped: the snapshot is restored when it is put in service" in ended.err
+    assert len(api.writes) == 1

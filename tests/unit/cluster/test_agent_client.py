@@ -101,7 +101,13 @@ async def test_each_question_has_its_place(agent: Agent, script: Script) -> None
 
 @pytest.mark.parametrize(
     ("status", "reason", "not_tried"),
-    [(503, "ServerNotReady", True), (409, "Busy", True), (507, "VolumeFull", False), (500, "CheckpointFailed", False)],
+    [
+        (503, "ServerNotReady", True),
+        (503, "Cancelled", True),
+        (409, "Busy", True),
+        (507, "VolumeFull", False),
+        (500, "CheckpointFailed", False),
+    ],
 )
 async def test_a_refusal_is_told_with_its_reason(
     agent: Agent, script: Script, status: int, reason: str, not_tried: bool
