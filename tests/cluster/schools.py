@@ -170,6 +170,11 @@ class School:
 
     def kill_server(self) -> None:
         """SIGKILL the server's process from the node, as the kernel does when memory is short."""
+        os.kill(self.server_pid, signal.SIGKILL)
+
+    @property
+    def server_pid(self) -> int:
+        """The server's process on this machine."""
         pod = self.pod
         assert pod is not None, "no pod"
         status = next(status for status in pod["status"]["containerStatuses"] if status["name"] == "server")
@@ -177,8 +182,7 @@ class School:
         for process in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
                 if process.name.isdecimal() and container in (process / "cgroup").read_text():
-                    os.kill(int(process.name), signal.SIGKILL)
-                    return
+                    return int(process.name)
         raise AssertionError(f"no process of container {container} on this machine")
 
     def wait_no_pod(self, timeout: float = 60) -> None:
