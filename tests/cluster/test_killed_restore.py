@@ -284,7 +284,7 @@ def _killed(places: Places, kill: Kill) -> Killed:
 
 
 def _killed_before_prepare(place: Place, kill: Kill) -> Killed:
-    """The server in service hangs when it is told to end: it is killed, or its pod is deleted and prepare comes first."""
+    """The server in service hangs when it is told to end: it is killed, or its pod is and prepare comes first."""
     base, school = place.base, place.school
     asked = base.go_on()
     old = school.pod_uid
