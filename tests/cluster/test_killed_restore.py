@@ -14,6 +14,7 @@ import os
 import queue
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -191,12 +192,14 @@ class Killed:
     """What became of it.
 
     Args:
-        hits: how often prepare was really killed while it ran.
+        hits: how often what was to be killed really was.
+        where: what the volume showed then.
         result: of the restore, by the journal.
     """
 
     kill: Kill
     hits: int
+    where: str
     result: str
     problems: list[str]
 
@@ -216,7 +219,8 @@ def test_prepare_and_its_pod_are_killed_at_any_step_of_a_restore(
         for way in ("process", "pod"):
             those = [one for one in judged if one.kill.way == way]
             hits = sum(one.hits for one in those)
-            print(f"{way}: killed {sum(one.kill.times for one in those)} times, {hits} times while prepare ran")
+            where = ", ".join(f"{place} {count}" for place, count in Counter(one.where for one in those).items())
+            print(f"{way}: {hits} of {sum(one.kill.times for one in those)} kills in time; last seen: {where}")
         print(f"in {time.monotonic() - began:.0f} s")
     wrong = [f"{one.kill}: {problem}" for one in judged for problem in one.problems]
     assert not wrong, "\n".join(wrong)
@@ -277,10 +281,17 @@ def _killed(places: Places, kill: Kill) -> Killed:
                     else:
                         hits += _delete_pod(place.school, prepare)
                     prepare.wait_gone(PATIENCE)
+                    where = _where(base, asked)
         problems = base.problems(asked)
         if kill.way == "process":
             hits = _restarts_of_prepare(place.school)
-        return Killed(kill, hits, base.phase(asked), problems)
+        return Killed(kill, hits, where, base.phase(asked), problems)
+
+
+def _where(base: Restorable, asked: Asked) -> str:
+    """How far a restore has come."""
+    event = next(reversed(base.volume.events(asked.request_id)), "nothing")
+    return event if any((base.volume.root / "years").iterdir()) else f"{event}, no folder in place"
 
 
 def _killed_before_prepare(place: Place, kill: Kill) -> Killed:
@@ -306,8 +317,9 @@ def _killed_before_prepare(place: Place, kill: Kill) -> Killed:
             assert not base.volume.events(asked.request_id) or server.gone, "nothing is done beside another server"
             server.signal(signal.SIGCONT)
         server.wait_gone(PATIENCE)
+    where = _where(base, asked)
     problems = base.problems(asked)
-    return Killed(kill, hits, base.phase(asked), problems)
+    return Killed(kill, hits, where, base.phase(asked), problems)
 
 
 def _ends(school: School) -> bool:
