@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -94,16 +95,11 @@ class Outcome:
 
 
 class Slots:
-    """Channels made beforehand, one for each run at the same time: nothing of one run is news to another's operator."""
+    """Channels, one for each run at the same time: nothing of one run is news to another's operator."""
 
-    def __init__(self, stage: Stage, count: int) -> None:
-        self._free = [f"killed-{number}" for number in range(count)]
+    def __init__(self, names: Sequence[str]) -> None:
+        self._free = list(names)
         self._lock = threading.Lock()
-        for name in self._free:
-            stage.kube.apply(channel(name))
-        with stage.space("slots") as space, stage.operator(space):
-            for name in self._free:
-                stage.kube.wait_for_condition("VersionChannel", name, "Ready", None, timeout=60)
 
     @contextmanager
     def take(self) -> Iterator[str]:
@@ -120,12 +116,18 @@ class Slots:
 @contextmanager
 def slots_for(stage: Stage, count: int) -> Iterator[Slots]:
     """Room for so many runs side by side."""
-    slots = Slots(stage, count)
+    session = uuid.uuid4().hex[:8]
+    names = [f"killed-{session}-{number}" for number in range(count)]
     try:
-        yield slots
+        for name in names:
+            stage.kube.apply(channel(name))
+        with stage.space("slots") as space, stage.operator(space):
+            for name in names:
+                stage.kube.wait_for_condition("VersionChannel", name, "Ready", None, timeout=60)
+        yield Slots(names)
     finally:
-        for number in range(count):
-            stage.kube.delete("VersionChannel", f"killed-{number}", None)
+        for name in names:
+            stage.kube.delete("VersionChannel", name, None)
 
 
 @dataclass

@@ -27,6 +27,9 @@ Record = dict[str, Any]
 LOCKED: Final = "locked"
 """Prepare has the volume to itself, and has written nothing yet."""
 
+BESIDE_THE_JOURNAL: Final = (LOCKED, "unpack", "moved", "placed")
+"""Moments that have no line in the journal."""
+
 _MODIFY, _MOVED_FROM, _MOVED_TO, _CREATE = 0x2, 0x40, 0x80, 0x100
 _EVENT: Final = struct.Struct("iIII")
 _SIGTERM_BIT: Final = 1 << (signal.SIGTERM - 1)

@@ -37,11 +37,13 @@ class Asked:
     Args:
         spec: `spec.restore`.
         before: what was in service.
+        after: what is in service when it was restored.
         safety: names of the safety snapshots that there were.
     """
 
     spec: dict[str, str]
     before: Content
+    after: Content
     safety: tuple[str, ...]
 
     @property
@@ -60,8 +62,9 @@ class Restorable:
 
     school: School
     volume: DataVolume
-    archive: str
-    archived: Content
+    snapshots: dict[str, str]
+    """By kind: an archive, and a backup, which holds no annexes; of the same moment."""
+    stored: Content
     _serial: Iterator[int] = field(default_factory=itertools.count)
 
     @classmethod
@@ -73,24 +76,26 @@ class Restorable:
             school.add_user("avant", TEACHER)
             volume.write_annex("marque.txt", "avant")
             volume.write_annex("lettre.txt", "une lettre")
-            archived = content(school, volume)
-            archive = take(school, "archive", timeout=180)
+            stored = content(school, volume)
+            snapshots = {kind: take(school, kind, timeout=180) for kind in ("archive", "sauvegarde")}
             school.apply(backupPolicy=None)
             school.wait_settled()
-        return cls(school, volume, archive, archived)
+        return cls(school, volume, snapshots, stored)
 
-    def go_on(self) -> Asked:
-        """Work goes on after the archive: a user, an annex and a changed one. Then somebody is about to ask for it."""
+    def go_on(self, kind: str = "archive") -> Asked:
+        """Work goes on after the snapshot: a user, an annex and a changed one. Then somebody is about to ask for it."""
         number = next(self._serial)
         self.school.add_user(f"apres-{number}", TEACHER)
         self.volume.write_annex("marque.txt", f"apres-{number}")
         self.volume.write_annex(f"ajout-{number}.txt", "ajout")
-        spec = {"requestId": f"r-{secrets.token_hex(4)}", "snapshot": self.archive}
-        return Asked(spec, content(self.school, self.volume), tuple(names(self.school, "securite")))
+        before = content(self.school, self.volume)
+        after = self.stored if kind == "archive" else Content(self.stored.users, before.annexes)
+        spec = {"requestId": f"r-{secrets.token_hex(4)}", "snapshot": self.snapshots[kind]}
+        return Asked(spec, before, after, tuple(names(self.school, "securite")))
 
-    def ask(self) -> Asked:
+    def ask(self, kind: str = "archive") -> Asked:
         """The same, and ask."""
-        asked = self.go_on()
+        asked = self.go_on(kind)
         self.school.apply(restore=asked.spec)
         return asked
 
@@ -107,7 +112,7 @@ class Restorable:
         taken = [name for name in names(self.school, "securite") if name not in asked.safety]
         left = sorted(path.name for path in self.volume.journal.parent.iterdir())
         expected = {
-            "what is in service": (found, self.archived if good else asked.before),
+            "what is in service": (found, asked.after if good else asked.before),
             "phase": (told["phase"], "Succeeded" if good else "Failed"),
             "Restored": (restored(self.school), ("True", "Succeeded") if good else ("False", end["reason"])),
             "swaps": (sum(record["event"] == "swap" for record in records), int(good)),

@@ -14,6 +14,7 @@ import os
 import queue
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -38,7 +39,7 @@ from tests.cluster.killing import (
     slots_for,
 )
 from tests.cluster.normalised import differences, end_state, renamed, since
-from tests.cluster.preparing import LOCKED, Process, Watch
+from tests.cluster.preparing import BESIDE_THE_JOURNAL, LOCKED, Process, Watch
 from tests.cluster.restorable import TEACHER, Asked, Restorable, content, entered_at_once
 from tests.cluster.schools import School
 from tests.cluster.stage import Stage
@@ -50,6 +51,9 @@ PLACES = 2 * (os.cpu_count() or 2)
 PATIENCE = 180.0
 LASTS_SECONDS = 0.05
 """A step that takes longer can be hit, and is killed in its middle, too."""
+
+ASKED = "asked"
+"""The server of the old pod is told to end; prepare comes after it."""
 
 Way = Literal["process", "pod"]
 
@@ -144,7 +148,7 @@ def _comparable(before: dict[str, Any], after: dict[str, Any], base: Restorable,
     """The state after a restore, as it is after any other restore of such a base."""
     names = {
         asked.request_id: "REQUEST",
-        base.archive: "ARCHIVE",
+        **{name: kind.upper() for kind, name in base.snapshots.items()},
         r"securite-[0-9]{8}T[0-9]{4,6}Z": "SAFETY",
         r"20[0-9-]{8}T[0-9:.]{8,}Z": "TIME",
     }
@@ -169,6 +173,7 @@ class Kill:
         lasts: whether what comes after the moment takes so long that it can be hit.
         way: SIGKILL for the process, or its pod deleted by force while it stands still.
         times: as often as it comes there again.
+        kind: of snapshot: an archive, or a backup, which leaves the annexes alone.
     """
 
     moment: str
@@ -176,9 +181,10 @@ class Kill:
     lasts: bool
     way: Way
     times: int = 1
+    kind: str = "archive"
 
     def __str__(self) -> str:
-        return f"{self.way} at {self.moment}" + (f" + {self.delay:.2f} s" if self.delay else "")
+        return f"{self.kind}, {self.way} at {self.moment}" + (f" + {self.delay:.2f} s" if self.delay else "")
 
 
 @dataclass(frozen=True)
@@ -186,12 +192,14 @@ class Killed:
     """What became of it.
 
     Args:
-        hits: how often prepare was really killed while it ran.
+        hits: how often what was to be killed really was.
+        where: what the volume showed then.
         result: of the restore, by the journal.
     """
 
     kill: Kill
     hits: int
+    where: str
     result: str
     problems: list[str]
 
@@ -211,7 +219,8 @@ def test_prepare_and_its_pod_are_killed_at_any_step_of_a_restore(
         for way in ("process", "pod"):
             those = [one for one in judged if one.kill.way == way]
             hits = sum(one.hits for one in those)
-            print(f"{way}: killed {sum(one.kill.times for one in those)} times, {hits} times while prepare ran")
+            where = ", ".join(f"{place} {count}" for place, count in Counter(one.where for one in those).items())
+            print(f"{way}: {hits} of {sum(one.kill.times for one in those)} kills in time; last seen: {where}")
         print(f"in {time.monotonic() - began:.0f} s")
     wrong = [f"{one.kill}: {problem}" for one in judged for problem in one.problems]
     assert not wrong, "\n".join(wrong)
@@ -233,10 +242,8 @@ def _moments(places: Places) -> list[tuple[str, float]]:
             if moment == "end":
                 break
         assert not (problems := place.base.problems(asked)), problems
-        told = [moment for moment, _ in seen]
-        assert [one for one in told if one in ("begin", "safety", "swap", "fault", "end")] == place.base.volume.events(
-            asked.request_id
-        ), told
+        told = [moment for moment, _ in seen if moment not in BESIDE_THE_JOURNAL]
+        assert told == place.base.volume.events(asked.request_id)
         ends = [moment for _, moment in seen[1:]]
         return [(moment, end - start) for (moment, start), end in zip(seen, [*ends, seen[-1][1]], strict=True)]
 
@@ -246,18 +253,25 @@ def _kills(seen: list[tuple[str, float]]) -> Iterator[Kill]:
     # The longest first: the kubelet waits before it starts a container for the third time.
     yield Kill("begin", 0, lasts=True, way="process", times=3)
     for way in ways:
+        yield Kill(ASKED, 0, lasts=True, way=way)
         for moment, seconds in seen:
             lasts = seconds > LASTS_SECONDS
             yield Kill(moment, 0, lasts, way)
             if lasts:
                 yield Kill(moment, seconds / 2, lasts, way)
+    # What differs with a backup: the annexes are moved over.
+    for moment, seconds in seen:
+        if moment in ("swap", "moved", "placed"):
+            yield Kill(moment, 0, seconds > LASTS_SECONDS, "process", kind="sauvegarde")
 
 
 def _killed(places: Places, kill: Kill) -> Killed:
     with places.take() as place:
+        if kill.moment == ASKED:
+            return _killed_before_prepare(place, kill)
         base, hits = place.base, 0
         with Watch(base.volume) as watch:
-            asked = base.ask()
+            asked = base.ask(kill.kind)
             for _ in range(kill.times):
                 with Process(watch.wait_locked(asked.request_id, PATIENCE)) as prepare:
                     watch.wait_for(kill.moment, PATIENCE)
@@ -267,29 +281,72 @@ def _killed(places: Places, kill: Kill) -> Killed:
                     else:
                         hits += _delete_pod(place.school, prepare)
                     prepare.wait_gone(PATIENCE)
+                    where = _where(base, asked)
         problems = base.problems(asked)
         if kill.way == "process":
             hits = _restarts_of_prepare(place.school)
-        return Killed(kill, hits, base.phase(asked), problems)
+        return Killed(kill, hits, where, base.phase(asked), problems)
+
+
+def _where(base: Restorable, asked: Asked) -> str:
+    """How far a restore has come."""
+    event = next(reversed(base.volume.events(asked.request_id)), "nothing")
+    return event if any((base.volume.root / "years").iterdir()) else f"{event}, no folder in place"
+
+
+def _killed_before_prepare(place: Place, kill: Kill) -> Killed:
+    """The server in service hangs when it is told to end: it is killed, or its pod is and prepare comes first."""
+    base, school = place.base, place.school
+    asked = base.go_on()
+    old = school.pod_uid
+    with Process(school.process("server")) as server:
+        server.signal(signal.SIGSTOP)
+        school.apply(restore=asked.spec)
+        wait_until(lambda: school.pod is None or _ends(school), PATIENCE, what="the old pod is to end", every=0.05)
+        hits = int(school.pod_uid == old and not server.gone)
+        if kill.way == "process":
+            server.signal(signal.SIGKILL)
+        else:
+            _delete_by_force(school)
+            wait_until(
+                lambda: server.gone or (school.pod_uid not in (None, old) and _restarts_of_prepare(school) > 0),
+                PATIENCE,
+                what="prepare finds the old server at work",
+                every=0.2,
+            )
+            assert not base.volume.events(asked.request_id) or server.gone, "nothing is done beside another server"
+            server.signal(signal.SIGCONT)
+        server.wait_gone(PATIENCE)
+    where = _where(base, asked)
+    problems = base.problems(asked)
+    return Killed(kill, hits, where, base.phase(asked), problems)
+
+
+def _ends(school: School) -> bool:
+    pod = school.pod
+    return pod is not None and "deletionTimestamp" in pod["metadata"]
 
 
 def _delete_pod(school: School, prepare: Process) -> bool:
     """Delete the pod by force while prepare stands still; whether prepare had not ended before."""
     prepare.signal(signal.SIGSTOP)
     running = not prepare.gone
-    school.kube.kubectl(
-        "delete", "pod", f"{school.name}-0", "-n", school.namespace, "--force", "--grace-period=0", "--wait=false"
-    )
+    _delete_by_force(school)
     prepare.go_on_when_told_to_end(60)
     return running
+
+
+def _delete_by_force(school: School) -> None:
+    options = ("--force", "--grace-period=0", "--wait=false")
+    school.kube.kubectl("delete", "pod", f"{school.name}-0", "-n", school.namespace, *options)
 
 
 def _restarts_of_prepare(school: School) -> int:
     """How often the kubelet had to start prepare again in the present pod."""
     pod = school.pod
     assert pod is not None
-    (status,) = (one for one in pod["status"]["initContainerStatuses"] if one["name"] == "prepare")
-    return int(status["restartCount"])
+    statuses = pod["status"].get("initContainerStatuses", ())
+    return sum(int(status["restartCount"]) for status in statuses if status["name"] == "prepare")
 
 
 # What is lost meanwhile.
