@@ -159,7 +159,9 @@ def test_an_upload_that_is_not_there_yet_is_waited_for(origin: Origin, kube: Kub
     with claim(kube, school.namespace, "later", tmp_path):
         # pytest's folders are private.
         message = school.wait_stalled("DataPlanRefused", 90)
-        assert message.startswith("HnotUnreadable: base.HNOT cannot be reached: user 10001 may not open the claim's root")
+        assert message.startswith(
+            "HnotUnreadable: base.HNOT cannot be reached: user 10001 may not open the claim's root"
+        )
         origin.export.put(tmp_path, "base.HNOT")
         tmp_path.chmod(0o755)
         school.wait_ready(timeout=HEALED_SECONDS)
