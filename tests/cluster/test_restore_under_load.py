@@ -49,7 +49,7 @@ def test_a_school_that_goes_on_writing_gets_back_a_snapshot_whole(
 ) -> None:
     with policy(stage.kube, backups={"schedule": MINUTELY}) as name, stage.operator(space) as operator:
         operator.wait_leading()
-        school = School(stage.cluster, stage.kube, space, spec={"backupPolicy": name})
+        school = School(stage.cluster, stage.kube, space, spec={"backupPolicy": name, "resources": {}})
         school.apply().wait_ready()
         import_pupils(school, PUPILS)
         add_writer(school)
