@@ -85,3 +85,24 @@ def restored(school: School) -> tuple[str, str]:
     """Status and reason of the condition Restored."""
     found = condition_of(school.get(), "Restored")
     return found.get("status", ""), found.get("reason", "")
+
+
+def events(school: School, reason: str) -> list[str]:
+    """What Events of a reason say of a base."""
+    found = school.kube.list("event", school.namespace)
+    return [
+        str(event.get("message", ""))
+        for event in found
+        if event["reason"] == reason and event["involvedObject"]["name"] == school.name
+    ]
+
+
+def wait_event(school: School, reason: str, text: str = "", timeout: float = 60) -> str:
+    """Wait for an Event of a base with a text in its message; the message."""
+    return wait_until(
+        lambda: next((message for message in events(school, reason) if text in message), None),
+        timeout,
+        what=f"an Event {reason} with {text!r}",
+        last=lambda: describe(school.get()),
+        every=0.5,
+    )

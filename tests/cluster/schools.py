@@ -168,18 +168,21 @@ class School:
         statuses = pod["status"].get("containerStatuses", []) if pod else []
         return sum(int(status["restartCount"]) for status in statuses if status["name"] == "server")
 
-    def kill_server(self) -> None:
-        """SIGKILL the server's process from the node, as the kernel does when memory is short."""
+    def process(self, container: str) -> int:
+        """A process of one of its containers, by its id on this machine."""
         pod = self.pod
         assert pod is not None, "no pod"
-        status = next(status for status in pod["status"]["containerStatuses"] if status["name"] == "server")
-        container = status["containerID"].removeprefix("containerd://")
+        statuses = [*pod["status"].get("initContainerStatuses", ()), *pod["status"]["containerStatuses"]]
+        (found,) = (status["containerID"] for status in statuses if status["name"] == container)
         for process in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
-                if process.name.isdecimal() and container in (process / "cgroup").read_text():
-                    os.kill(int(process.name), signal.SIGKILL)
-                    return
-        raise AssertionError(f"no process of container {container} on this machine")
+                if process.name.isdecimal() and found.removeprefix("containerd://") in (process / "cgroup").read_text():
+                    return int(process.name)
+        raise AssertionError(f"no process of container {found} on this machine")
+
+    def kill_server(self) -> None:
+        """SIGKILL the server's process from the node, as the kernel does when memory is short."""
+        os.kill(self.process("server"), signal.SIGKILL)
 
     def wait_no_pod(self, timeout: float = 60) -> None:
         """Wait until its server is stopped."""

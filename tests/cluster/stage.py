@@ -84,7 +84,12 @@ class Stage:
             yield name
 
     def operator(
-        self, *spaces: str, kubeconfig: Path | None = None, name: str = "operator-0", **settings: object
+        self,
+        *spaces: str,
+        kubeconfig: Path | None = None,
+        name: str = "operator-0",
+        command: tuple[str, ...] | None = None,
+        **settings: object,
     ) -> OperatorProcess:
         """An operator process for these namespaces, with its Lease in the first one; not started."""
         folder = self.folder / f"{next(self._serial):03}-{spaces[0]}"
@@ -97,7 +102,12 @@ class Stage:
             **settings,
         }
         return OperatorProcess(
-            kubeconfig or self.cluster.kubeconfig, folder, name=name, namespace=spaces[0], settings=chosen
+            kubeconfig or self.cluster.kubeconfig,
+            folder,
+            name=name,
+            namespace=spaces[0],
+            settings=chosen,
+            command=command,
         )
 
     def helm(self, *arguments: str, timeout: float = 180, check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,7 @@ import contextlib
 import datetime as dt
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pronote_operator.api.backuppolicy import BackupPolicySpec
 from pronote_operator.api.constants import ANNOTATION_SNAPSHOT_REQUEST
@@ -41,6 +41,7 @@ from pronote_operator.planning.snapshot_history import (
     after_failure,
     after_good,
     after_listing,
+    after_missed,
     history_of,
     manifest_of,
 )
@@ -98,6 +99,7 @@ class SnapshotDesk:
         self._ended: dict[Key, list[Done]] = {}
         self._folded: dict[Key, int] = {}
         self._news: dict[Key, list[News]] = {}
+        self._not_begun: dict[Key, SnapshotJob] = {}
         self._looked_through: set[Key] = set()
         self._wake = asyncio.Event()
 
@@ -128,6 +130,10 @@ class SnapshotDesk:
             running=self._fleet.is_running(_text(key)),
         )
         plan = snapshot_plan(situation, history)
+        given_up = self._given_up(key, plan.job, history)
+        if given_up is not None:
+            plan = snapshot_plan(situation, after_missed(history, given_up.kind, given_up.slot, failed=True))
+            plan = replace(plan, missed=(given_up, *plan.missed))
         drill = drill_plan(situation, plan.history)
         state = backed_up(situation, plan.history)
         outcome.snapshots = manifest_of(plan.history)
@@ -161,7 +167,7 @@ class SnapshotDesk:
     def forget(self, key: Key) -> None:
         """A base is gone. What runs for it ends by itself: its agent is gone too."""
         self._fleet.withdraw(_text(key))
-        for known in (self._wanted, self._ended, self._folded, self._news):
+        for known in (self._wanted, self._ended, self._folded, self._news, self._not_begun):
             known.pop(key, None)
         self._looked_through.discard(key)
 
@@ -201,11 +207,14 @@ class SnapshotDesk:
         kind = job.kind.value if isinstance(job, SnapshotJob) else "Drill"
         if done.not_tried and key in self._store:
             again = self._fleet.not_started(_text(key), self._clock())
+            if isinstance(job, SnapshotJob):
+                self._not_begun[key] = job
             logger.info("%s: %s could not be begun (%s); again at %s", key, job.name, done.failure, again)
             self._count(kind, "not_started")
         else:
             self._fleet.done(_text(key))
             self._wanted.pop(key, None)
+            self._not_begun.pop(key, None)
             self._count(kind, "failure" if done.failure is not None else "success")
             if key in self._store:
                 self._ended.setdefault(key, []).append(done)
@@ -223,6 +232,22 @@ class SnapshotDesk:
             self._wanted[key] = job
         self._fleet.want(_text(key), policy, job.name, due)
         self._wake.set()
+
+    def _given_up(self, key: Key, job: SnapshotJob | None, history: SnapshotHistory) -> MissedSlot | None:
+        """The slot that could not be begun until the next one of its kind took its place, if there is one.
+
+        Its deadline need not have passed: where that is as long as the interval, an agent that never answers would
+        miss nothing. The plan cannot tell it from a slot that passed while no operator was there, which is none's
+        failure.
+        """
+        tried = self._not_begun.get(key)
+        if tried is None or job is None or job.kind != tried.kind or job.slot <= tried.slot:
+            return None
+        last = history.of(tried.kind).last_slot
+        if Why.REQUESTED in (tried.why, job.why) or (last is not None and last >= tried.slot):
+            del self._not_begun[key]
+            return None
+        return MissedSlot(tried.kind, tried.slot, True, PlanReason.DUE)
 
     def _policy_of(self, base: PronoteBase) -> tuple[str | None, BackupPolicySpec | None]:
         """The policy that covers a base. That nothing else is wrong with the base is no condition."""

@@ -106,8 +106,8 @@ def reports(answer: Mapping[str, Any]) -> tuple[RestoreReport, ...]:
             message=str(entry.get("message") or ""),
             snapshot=_text(entry, "snapshot"),
             safety_snapshot=_text(entry, "safetySnapshot"),
-            started=_text(entry, "startedTime"),
-            completed=_text(entry, "completedTime"),
+            started=_time(entry, "startedTime"),
+            completed=_time(entry, "completedTime"),
         )
         for entry in found
         if entry.get("requestId")
@@ -231,3 +231,11 @@ def _ended(status: dict[str, Any], report: RestoreReport) -> dict[str, Any]:
 def _text(entry: Mapping[str, Any], name: str) -> str | None:
     value = entry.get(name)
     return str(value) if value else None
+
+
+def _time(entry: Mapping[str, Any], name: str) -> str | None:
+    """A time as the API writes it, in whole seconds: what is read back from a status is then what was written."""
+    try:
+        return timestamp(dt.datetime.fromisoformat(entry[name])) if entry.get(name) else None
+    except (TypeError, ValueError):
+        return None

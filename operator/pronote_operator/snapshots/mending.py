@@ -62,7 +62,11 @@ class Mender:
         path = str(store.path)
         store.mend_small_files()
         if not self.check("--verify-data", path).any:
-            store.remember(store.catalogue(), suspect=False)
+            # Whole. If it was refused all the same, it is older than what borg remembers, as after a disk that lost
+            # its last writes.
+            store.accept_older()
+            store.remember(store.catalogue(), suspect=False, generation="")
+            store.listed()
             return
         logger.error("The repository of the snapshots is damaged and is mended")
         aside = put_aside(store.path, store.damaged_folder)

@@ -228,6 +228,15 @@ class Store:
         """Remove borg's memory of the repository: it is read anew, and says nothing that is not there any more."""
         shutil.rmtree(self._state / ".cache", ignore_errors=True)
 
+    def accept_older(self) -> None:
+        """Let borg take the repository although it remembers a newer state: its last transaction was lost.
+
+        What borg remembers of nonces stays: none may be used twice.
+        """
+        self.forget_state()
+        for newest in (self._state / ".config" / "borg" / "security").glob("*/manifest-timestamp"):
+            newest.unlink()
+
     def _emptied(self) -> bool:
         """Whether there is nothing left in the repository that could be lost."""
         return not any(file.is_file() for file in (self.path / "data").glob("*/*"))

@@ -79,6 +79,16 @@ def test_a_request_goes_from_pending_to_running_to_its_end() -> None:
     assert (condition.status, condition.reason) == ("True", "Succeeded")
 
 
+def test_the_end_is_read_back_from_the_status_as_it_was_written() -> None:
+    precise = told(startedTime="2026-11-24T08:00:00.166Z", completedTime="2026-11-24T08:00:09.257Z")
+    done = status(told=(precise,))
+    assert done is not None
+    assert (done["startedTime"], done["completedTime"]) == ("2026-11-24T08:00:00Z", "2026-11-24T08:00:09Z")
+    assert status(before=done) == done, "nothing is left to write"
+    nonsense = told(startedTime="soon", completedTime=7)
+    assert (nonsense.started, nonsense.completed) == (None, None)
+
+
 def test_a_stopped_base_says_when_it_will_be_restored() -> None:
     waiting = status(in_service=False)
     assert waiting is not None

@@ -30,6 +30,7 @@ class Volume:
         self.names: list[str] = []
         self.trouble: AgentError | None = None
         self.orders: list[Object] = []
+        self.damaged: set[str] = set()
 
     def __call__(self, question: str, order: Object) -> Object:
         verb, _, rest = question.partition(" ")
@@ -45,11 +46,13 @@ class Volume:
         if verb == "preparation":
             return {"restores": []}
         if verb == "verify":
+            if rest in self.damaged:
+                raise AgentError("SnapshotDamaged", f"parts of {rest} cannot be read")
             return {"name": rest, "pupils": 600}
         return {"snapshots": [self._entry(name) for name in self.names]}
 
     def _entry(self, name: str) -> Object:
-        return {"name": name, "takenTime": parsed_name(name)[1].isoformat(), "damaged": False}
+        return {"name": name, "takenTime": parsed_name(name)[1].isoformat(), "damaged": name in self.damaged}
 
     @property
     def backups(self) -> list[str]:
@@ -162,6 +165,20 @@ async def test_what_could_never_be_begun_is_missed_and_counts(school: School) ->
     assert school.snapshots["failures"] == 1
 
 
+async def test_a_deadline_as_long_as_the_interval_hides_no_base_that_never_answers(school: School) -> None:
+    school.policy({**POLICY, "startingDeadlineMinutes": 60})
+    school.volume.trouble = AgentError("Unreachable", "the agent of the base does not answer")
+    for hour, failures in ((9, 0), (10, 1), (11, 2)):
+        await school.at(hour, 1)
+        await school.at(hour, 40)
+        assert school.snapshots["failures"] == failures
+    assert school.bench.condition("BackedUp") == ("False", "Failing")
+    school.volume.trouble = None
+    await school.at(11, 50)
+    assert school.volume.backups[-1] == "sauvegarde-20261124T1100Z"
+    assert school.snapshots["failures"] == 0
+
+
 async def test_a_restarted_operator_takes_up_the_slot_under_the_same_name() -> None:
     school = School()
     await school.at(8, 5)  # nobody works: the pass only says what is wanted
@@ -230,3 +247,22 @@ async def test_a_deleted_base_is_forgotten(school: School) -> None:
     school.bench.store.remove(KEY)
     school.bench.desk.forget(KEY)
     assert school.bench.desk.running == 0
+
+
+async def test_what_a_drill_found_damaged_is_told_as_a_snapshot_no_more() -> None:
+    made = School()
+    made.policy({**POLICY, "verification": {"everyDays": 1}})
+    async with working(made.bench.desk):
+        school = await made.at(8, 1)
+        (only,) = school.volume.names
+        school.volume.damaged = {only}
+        made.policy({**POLICY, "backups": {"schedule": "0 0 31 12 *"}, "verification": {"everyDays": 1}})
+        school.volume.trouble = AgentError("Unreachable", "no further snapshot is taken")
+        await school.at(8, 2, day=25)
+    assert f"verify {only}" in school.bench.agents.asked
+    assert "lastDrillTime" in school.snapshots
+    assert "lastVerifiedTime" not in school.snapshots
+    assert "lastBackupTime" not in school.snapshots
+    held = school.bench.condition("BackedUp")
+    assert held is not None
+    assert held[0] == "False"

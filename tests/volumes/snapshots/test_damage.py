@@ -70,6 +70,16 @@ def test_a_truncated_segment_does_not_stop_later_snapshots(stored: School) -> No
     assert verified(stored, EVENING)
 
 
+def test_a_disk_that_lost_the_last_commit_does_not_stop_later_snapshots(stored: School) -> None:
+    last = stored.segments[-1]
+    os.truncate(last, last.stat().st_size // 2)
+    stored.take(NOON)
+    assert NOON in damaged(stored)
+    stored.take(EVENING)
+    for name in damaged(stored):
+        assert verified(stored, name), name
+
+
 def test_a_damaged_list_of_snapshots_is_told_as_damage_of_the_repository_and_made_anew(stored: School) -> None:
     flip([path for path in stored.segments if path.stat().st_size > 100][-1], 0.7)
     with pytest.raises(SnapshotError) as told:
