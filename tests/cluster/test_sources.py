@@ -14,7 +14,8 @@ from tests.cluster import uploads
 from tests.cluster.backups import names, policy, restore, take, wait_restored
 from tests.cluster.schools import School
 from tests.cluster.stage import ROOT, Stage
-from tests.cluster.uploads import Export, annexes_of, claim, folder_of, put
+from tests.cluster.uploads import Export, annexes_of, claim, put
+from tests.cluster.volumes import folder_of
 from tests.support.kube import Kube, condition_of, describe
 from tests.support.waiting import wait_until
 
