@@ -13,7 +13,7 @@ import pytest
 from tests.cluster.backups import names, policy, restore, take, wait_restored
 from tests.cluster.schools import School, uai_of
 from tests.cluster.stage import Stage
-from tests.cluster.uploads import folder_of
+from tests.cluster.volumes import folder_of
 from tests.support.kube import Object
 from tests.support.operator_process import OperatorProcess
 from tests.support.waiting import wait_until
