@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pronote_operator.snapshots import Reason, SnapshotError
+from tests.support.waiting import wait_until
 from tests.volumes.snapshots.conftest import EVENING, MORNING, NIGHT, NOON, School, processes_of
 
 TAKING = """
@@ -79,8 +81,8 @@ def test_a_lock_of_a_borg_that_lives_is_respected(stored: School) -> None:
     folder.mkdir()
     living = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)  # borg"])
     try:
-        import socket
-
+        # Between fork and exec it still has our own command line.
+        wait_until(lambda: b"# borg" in Path(f"/proc/{living.pid}/cmdline").read_bytes(), 10, what="it is started")
         (folder / f"{socket.gethostname()}@123.{living.pid}-0").touch()
         with pytest.raises(SnapshotError) as busy:
             stored.take(NOON)
