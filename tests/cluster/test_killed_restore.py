@@ -4,12 +4,11 @@ Killed are the operator (SIGKILL at each of its writes, as in `test_killed_opera
 at each moment of a restore, as seen on the volume) and the pod (deleted by force at each of these moments). The moments
 are those of an undisturbed restore: the lines of the journal, what prepare moves between them, and the middle of each
 step that lasts. All of it happens to a few bases again and again, which are then replaced, lose their status, and are
-left alone by their operator. Last comes a reboot of the node.
+left alone by their operator. A reboot of the node is in `test_rebooted_node`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import queue
 import signal
@@ -473,37 +472,3 @@ def _await_running(school: School, asked: Asked) -> None:
 def _ready(school: School) -> bool:
     pod = school.pod
     return pod is not None and condition_of(pod, "Ready").get("status") == "True"
-
-
-@pytest.mark.disturbs
-@pytest.mark.parametrize("moment", ["safety", "swap"])
-def test_a_node_that_reboots_in_the_middle_of_a_restore_carries_it_through(
-    stage: Stage, school: School, operator: OperatorProcess, moment: str
-) -> None:
-    """All processes of the pod end at once, its sandbox included, while there is no kubelet to see it."""
-    base = Restorable.of(school)
-    with Watch(base.volume) as watch:
-        asked = base.ask()
-        with Process(watch.wait_locked(asked.request_id, PATIENCE)) as prepare:
-            watch.wait_for(moment, PATIENCE)
-            prepare.signal(signal.SIGSTOP)
-            stage.cluster.stop("kubelet")
-            try:
-                _kill_pod(school)
-                prepare.wait_gone(10)
-                assert base.volume.events(asked.request_id)[-1] == moment
-            finally:
-                stage.cluster.start("kubelet")
-    assert operator.running
-    assert not (problems := base.problems(asked)), problems
-    assert base.phase(asked) == "Restored"
-
-
-def _kill_pod(school: School) -> None:
-    """SIGKILL every process of the pod."""
-    uid = school.pod_uid
-    assert uid is not None
-    for process in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if process.name.isdecimal() and uid in (process / "cgroup").read_text().replace("_", "-"):
-                os.kill(int(process.name), signal.SIGKILL)
