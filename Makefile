@@ -37,13 +37,17 @@ test: lint up ## Everything: checks, and all tests, on a real cluster too
 	@$(PYTHON) -m pytest -q tests $(PYTEST)
 
 .PHONY: borg
-borg: # the command that snapshots are kept with; unit tests and the bench run the real one
+borg: # the command that snapshots are kept with; tests and the bench run the real one
 	@command -v borg >/dev/null || { apt-get update -qq && \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends borgbackup >/dev/null; }
 
 .PHONY: test-unit
-test-unit: venv borg ## Tests without any cluster, in a few minutes
+test-unit: venv ## Tests without any cluster, in about a minute
 	@$(PYTHON) -m pytest -q tests/unit $(PYTEST)
+
+.PHONY: test-volumes
+test-volumes: venv borg ## Tests on volumes and real repositories, killed at every step; no cluster
+	@$(PYTHON) -m pytest -q tests/volumes $(PYTEST)
 
 .PHONY: test-api
 test-api: venv ## Tests against a bare API server, of the chart, and of the alerts

@@ -31,6 +31,7 @@ def run() -> None:
     from pydantic import ValidationError
 
     from pronote_operator import logs
+    from pronote_operator.cluster.lean import leave_out_synchronous_client
     from pronote_operator.settings import Settings
 
     try:
@@ -41,6 +42,7 @@ def run() -> None:
             typer.echo(f"PRONOTE_OPERATOR_{name}: {problem['msg']}", err=True)
         sys.exit(2)
     logs.configure(settings.log_level)
+    leave_out_synchronous_client()
     from pronote_operator.process import Process
 
     async def until_stopped() -> None:

@@ -29,6 +29,21 @@ class Snapshot:
     snapshots_running: int
 
 
+IDLE = Snapshot(
+    leading=False,
+    depth=0,
+    delayed=0,
+    running=0,
+    failing=0,
+    deaf=0,
+    streams=0,
+    bases={},
+    watch_restarts=0,
+    snapshots_running=0,
+)
+"""Of a replica that does not lead."""
+
+
 class Metrics:
     """All metrics of one operator process.
 

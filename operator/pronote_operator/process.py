@@ -16,26 +16,13 @@ from pronote_operator.app import Operator
 from pronote_operator.cluster.client import KubeClient
 from pronote_operator.cluster.leader import LeadershipLostError, lead
 from pronote_operator.cluster.transport import load_configuration, own_namespace, sessions
-from pronote_operator.metrics import Metrics, Snapshot
+from pronote_operator.metrics import IDLE, Metrics, Snapshot
 from pronote_operator.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 STEADY_SECONDS = 60.0
 """A term that lasted this long was no failed start: the next one begins at once."""
-
-_IDLE = Snapshot(
-    leading=False,
-    depth=0,
-    delayed=0,
-    running=0,
-    failing=0,
-    deaf=0,
-    streams=0,
-    bases={},
-    watch_restarts=0,
-    snapshots_running=0,
-)
 
 
 class Process:
@@ -140,4 +127,4 @@ class Process:
         return "a part of the operator failed; see its log" if self._failed else None
 
     def _snapshot(self) -> Snapshot:
-        return self._operator.snapshot() if self._operator is not None else _IDLE
+        return self._operator.snapshot() if self._operator is not None else IDLE

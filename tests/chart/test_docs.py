@@ -11,8 +11,8 @@ from prometheus_client.registry import CollectorRegistry
 from pronote_operator.agent.metrics import AgentMetrics
 from pronote_operator.agent.snapshot_metrics import SnapshotMetrics
 from pronote_operator.api.pronotebase import PronoteBase
+from pronote_operator.metrics import IDLE
 from pronote_operator.metrics import Metrics as OperatorMetrics
-from pronote_operator.metrics import Snapshot
 from pronote_server.metrics import Metrics as ServerMetrics
 from tests.chart.rendering import ROOT
 
@@ -67,19 +67,7 @@ def documented(heading: str) -> set[str]:
 
 
 def test_the_metrics_of_the_operator_are_the_documented_ones() -> None:
-    at_rest = Snapshot(
-        leading=False,
-        depth=0,
-        delayed=0,
-        running=0,
-        failing=0,
-        deaf=0,
-        streams=0,
-        bases={},
-        watch_restarts=0,
-        snapshots_running=0,
-    )
-    assert set(names(OperatorMetrics(lambda: at_rest).registry)) == documented("## The operator")
+    assert set(names(OperatorMetrics(lambda: IDLE).registry)) == documented("## The operator")
 
 
 def test_the_metrics_of_the_agent_are_the_documented_ones() -> None:

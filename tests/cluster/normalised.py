@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from pronote_operator.builders.names import ANNOTATION_POD_TEMPLATE, ANNOTATION_ROLL_INPUTS
@@ -30,6 +31,34 @@ def end_state(school: School) -> dict[str, Any]:
     text = text.replace(json.dumps(json.dumps(authority))[3:-3], "AUTHORITY").replace(school.namespace, "NAMESPACE")
     state: dict[str, Any] = json.loads(text)
     return state
+
+
+def renamed(state: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """A state with names of the run replaced by names that every run has; regular expressions by what is put there."""
+    text = json.dumps(state)
+    for pattern, name in names.items():
+        text = re.sub(pattern, name, text)
+    changed: dict[str, Any] = json.loads(text)
+    return changed
+
+
+def since(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """The state `after`, with generations counted from those of an earlier state of the same base."""
+    first = before["generation"]
+
+    def counted(one: Any, other: Any) -> Any:
+        if not isinstance(other, dict):
+            return other
+        one = one if isinstance(one, dict) else {}
+        found = {name: counted(one.get(name), value) for name, value in other.items()}
+        if isinstance(generation := other.get("generation"), int):
+            found["generation"] = generation - (one.get("generation") or 0)
+        if "observedGeneration" in other:
+            found["observedGeneration"] = other["observedGeneration"] - first
+        return found
+
+    changed: dict[str, Any] = counted(before, after)
+    return changed
 
 
 def secrets(school: School) -> dict[str, dict[str, str]]:

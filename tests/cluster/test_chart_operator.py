@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from tests.cluster.audit import AuditLog
+from tests.cluster.backups import policy, restore, take, wait_restored
 from tests.cluster.rights import granted, used
 from tests.cluster.schools import School
 from tests.cluster.stage import CHART, Stage, channel
@@ -88,8 +89,13 @@ def cluster_wide(stage: Stage) -> Iterator[Installed]:
 
 def live(operator: Installed, namespace: str, folder: Path) -> None:
     """A school's life in a namespace, with a bit of everything that an operator has to do."""
+    with policy(operator.stage.kube) as name:
+        _live(operator, namespace, folder, name)
+
+
+def _live(operator: Installed, namespace: str, folder: Path, covering: str) -> None:
     kube = operator.stage.kube
-    school = operator.school(namespace, storage=EXPANDABLE)
+    school = operator.school(namespace, storage=EXPANDABLE, backupPolicy=covering)
     school.apply().wait_ready()
     assert school.log_in(folder, "superadmin", school.password).returncode == 0
     pod = school.pod_uid
@@ -108,6 +114,11 @@ def live(operator: Installed, namespace: str, folder: Path) -> None:
     kube.wait_for("ConfigMap", f"{school.name}-settings", lambda _: True, namespace, timeout=20)
     school.apply(storage={**EXPANDABLE, "size": "96Mi"}).wait_settled()
     assert school.pod_uid == pod
+    archive = take(school, "archive")
+    kube.wait_for(
+        "BackupPolicy", covering, lambda found: found["status"].get("backedUp") == 1, None, timeout=20, what="it counts"
+    )
+    assert wait_restored(school, restore(school, archive))["phase"] == "Succeeded"
     school.apply(inService=False).wait_ready("OutOfService")
     school.apply(inService=True).wait_ready()
 

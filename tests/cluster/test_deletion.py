@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.cluster.backups import names, policy, restore, take, wait_restored
 from tests.cluster.schools import School, uai_of
 from tests.cluster.stage import Stage
+from tests.cluster.volumes import folder_of
+from tests.support.kube import Object
 from tests.support.operator_process import OperatorProcess
 from tests.support.waiting import wait_until
 
@@ -40,6 +47,31 @@ def _await_owners(owners: Callable[[], list[list[str]]], wanted: list[list[str]]
     wait_until(lambda: owners() == wanted, 15, what=f"owners {wanted}", last=lambda: str(owners()))
 
 
+def _apart_from_the_owner(found: Object) -> Object:
+    own = ("ownerReferences", "resourceVersion", "managedFields")
+    return {**found, "metadata": {name: value for name, value in found["metadata"].items() if name not in own}}
+
+
+def _listed(repository: Path, passphrase: str) -> list[str] | str:
+    """What borg itself says of a repository: its archives, or why there is nothing to read."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "BORG_BASE_DIR": str(repository.parent / "borg"),
+        "BORG_PASSPHRASE": passphrase,
+        "BORG_RELOCATED_REPO_ACCESS_IS_OK": "yes",
+    }
+    command = ["borg", "list", "--bypass-lock", "--short", str(repository)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return done.stderr if done.returncode else done.stdout.split()
+
+
+@pytest.fixture
+def covering(stage: Stage) -> Iterator[str]:
+    """A policy."""
+    with policy(stage.kube) as name:
+        yield name
+
+
 @pytest.fixture
 def served(stage: Stage, school: School) -> Iterator[OperatorProcess]:
     """An operator that tests may stop."""
@@ -49,9 +81,11 @@ def served(stage: Stage, school: School) -> Iterator[OperatorProcess]:
 
 
 @pytest.mark.usefixtures("served")
-def test_retain_keeps_volumes_and_key_and_the_same_school_takes_them_up_again(school: School) -> None:
-    school.apply().wait_ready()
+def test_retain_keeps_volumes_and_key_and_the_same_school_takes_them_up_again(school: School, covering: str) -> None:
+    school.apply(backupPolicy=covering).wait_ready()
     school.add_user("claire", PASSWORD)
+    archive = take(school, "archive")
+    school.add_user("diane", PASSWORD)
     kept = {name: school.child(kind, name)["metadata"]["uid"] for kind, name in _outlasting(school)}
     key = school.secret(f"{school.name}-snapshot-key", "passphrase")
 
@@ -62,6 +96,10 @@ def test_retain_keeps_volumes_and_key_and_the_same_school_takes_them_up_again(sc
     assert "claire" in school.users()
     assert {name: school.child(kind, name)["metadata"]["uid"] for kind, name in _outlasting(school)} == kept
     assert school.secret(f"{school.name}-snapshot-key", "passphrase") == key
+
+    wait_until(lambda: archive in names(school), 60, what="the kept snapshots are named again", every=0.5)
+    assert wait_restored(school, restore(school, archive))["phase"] == "Succeeded"
+    assert {"claire", "diane"} & set(school.users()) == {"claire"}
 
 
 @pytest.mark.usefixtures("served")
@@ -85,11 +123,24 @@ def test_volumes_of_one_school_are_not_given_to_another_under_its_name(school: S
     school.apply(uai=mine).wait_ready()
 
 
-def test_delete_removes_everything_also_while_no_operator_runs(school: School, served: OperatorProcess) -> None:
-    school.apply(deletionPolicy="Delete").wait_ready()
+def test_delete_removes_everything_also_while_no_operator_runs(
+    school: School, served: OperatorProcess, covering: str, tmp_path: Path
+) -> None:
+    school.apply(deletionPolicy="Delete", backupPolicy=covering).wait_ready()
+    snapshot = take(school)
+    key, claim = school.secret(f"{school.name}-snapshot-key", "passphrase"), folder_of(school, "snapshots")
+    copy = shutil.copytree(claim / "repository", tmp_path / "repository")
     served.kill()
     school.delete()
     _wait_for(school, [])
+    wait_until(lambda: not claim.exists(), 60, what="the volume is gone", every=0.5)
+
+    # Of a copy that somebody has, nothing can be read any more, unless they have the key too.
+    assert _listed(copy, key) == [snapshot]
+    for guess in ("", key[:-1]):
+        assert "passphrase supplied in BORG_PASSPHRASE, by BORG_PASSCOMMAND or via BORG_PASSPHRASE_FD is incorrect" in (
+            _listed(copy, guess)
+        )
 
 
 @pytest.mark.usefixtures("served")
@@ -114,12 +165,12 @@ def test_switching_the_policy_changes_the_owner_of_volumes_and_key_and_nothing_e
         found = [school.child(*child)["metadata"].get("ownerReferences", []) for child in _outlasting(school)]
         return [[owner["uid"] for owner in owned] for owned in found]
 
-    specs = [school.child(*child).get("spec") for child in _outlasting(school)]
-    for policy, wanted in [("Delete", [[base]] * 3), ("Retain", [[]] * 3)] * 2:
-        school.apply(deletionPolicy=policy)
+    content = [_apart_from_the_owner(school.child(*child)) for child in _outlasting(school)]
+    for chosen, wanted in [("Delete", [[base]] * 3), ("Retain", [[]] * 3)] * 2:
+        school.apply(deletionPolicy=chosen)
         _await_owners(owners, wanted)
         school.wait_settled()
-        assert [school.child(*child).get("spec") for child in _outlasting(school)] == specs
+        assert [_apart_from_the_owner(school.child(*child)) for child in _outlasting(school)] == content
         assert (school.pod_uid, _uids(school)) == (pod, before)
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.cluster import uploads
-from tests.cluster.backups import names, policy, take
+from tests.cluster.backups import names, policy, restore, take, wait_restored
 from tests.cluster.schools import School
-from tests.cluster.stage import Stage
-from tests.cluster.uploads import Export, annexes_of, claim, folder_of, put
+from tests.cluster.stage import ROOT, Stage
+from tests.cluster.uploads import Export, annexes_of, claim, put
+from tests.cluster.volumes import folder_of
 from tests.support.kube import Kube, condition_of, describe
 from tests.support.waiting import wait_until
 
@@ -83,19 +85,18 @@ def test_a_packed_base_is_loaded_step_by_step_and_then_needs_its_upload_no_more(
     origin: Origin, kube: Kube, tmp_path: Path, folder: Path
 ) -> None:
     annexes = ["base.HPHOTOS", "base.HCOURRIERS", "base.HDOCJOINTS"]
-    tmp_path.chmod(0o755)
     origin.export.put(tmp_path)
     school = origin.another("chargee", source=hnot("upload", annexes=annexes, profils="base.profils"))
-    with claim(kube, school.namespace, "upload", tmp_path):
-        school.apply().wait_ready()
-        _holds(school, origin.export)
-        assert len(origin.export.annexes) == 3
-        assert school.log_in(folder, "claire", PASSWORD, "enseignant").returncode == 0
-        steps = ["base.HNOT", *annexes, "base.profils"]
-        wait_until(lambda: len(_events(school, "SourceLoaded")) == len(steps), 10, what="an Event for each step")
-        told = [note.rpartition(" from ")[2] for note in _events(school, "SourceLoaded")]
-        assert sorted(told) == sorted(steps)
-        kube.delete("PersistentVolumeClaim", "upload", school.namespace)
+    _copy_as_the_sample_says(kube, school.namespace, tmp_path)
+    school.apply().wait_ready()
+    _holds(school, origin.export)
+    assert len(origin.export.annexes) == 3
+    assert school.log_in(folder, "claire", PASSWORD, "enseignant").returncode == 0
+    steps = ["base.HNOT", *annexes, "base.profils"]
+    wait_until(lambda: len(_events(school, "SourceLoaded")) == len(steps), 10, what="an Event for each step")
+    told = [note.rpartition(" from ")[2] for note in _events(school, "SourceLoaded")]
+    assert sorted(told) == sorted(steps)
+    kube.delete("PersistentVolumeClaim", "upload", school.namespace)
 
     # Nobody stops the base first: its pod is deleted, as by a drain, while its template names the claim still.
     kube.delete("Pod", f"{school.name}-0", school.namespace)
@@ -108,6 +109,18 @@ def test_a_packed_base_is_loaded_step_by_step_and_then_needs_its_upload_no_more(
     assert school.pod_uid != before, "it was rolled"
     _holds(school, origin.export)
     assert len(_events(school, "SourceLoaded")) == len(steps), "told once"
+
+
+def _copy_as_the_sample_says(kube: Kube, namespace: str, folder: Path) -> None:
+    """The claim `upload` of the sample, with the files of a folder copied to it through the sample's pod."""
+    documents = yaml.safe_load_all((ROOT / "manifests/samples/from-hnot.yaml").read_text())
+    for document in documents:
+        if document["kind"] in ("PersistentVolumeClaim", "Pod"):
+            document["metadata"]["namespace"] = namespace
+            kube.apply(document)
+    kube.wait_for_condition("Pod", "upload", "Ready", namespace)
+    kube.kubectl("cp", f"{folder}/.", "upload:/upload", "-n", namespace)
+    kube.delete("Pod", "upload", namespace, wait=30)
 
 
 BAD: dict[str, tuple[Callable[[bytes, Path], bytes], tuple[str, str]]] = {
@@ -154,7 +167,8 @@ def test_bad_files_are_refused_by_name_and_reason_and_good_ones_in_their_place_h
 def test_an_upload_that_is_not_there_yet_is_waited_for(origin: Origin, kube: Kube, tmp_path: Path) -> None:
     school = origin.another("attend", source=hnot("later"))
     found = school.apply().wait("Ready", "False", reason="ReferenceNotFound")
-    assert "spec.source.hnot.claimName: PersistentVolumeClaim later" in condition_of(found, "Ready")["message"]
+    said = condition_of(found, "Ready")["message"]
+    assert "spec.source.hnot.claimName: PersistentVolumeClaim later" in said
     assert not condition_of(found, "Stalled"), describe(found)
     with claim(kube, school.namespace, "later", tmp_path):
         # pytest's folders are private.
@@ -188,15 +202,25 @@ def test_a_snapshot_of_another_base_is_taken_and_taken_again_when_the_data_are_l
     _holds(school, origin.export)
     assert "diane" not in school.users(), "it is the snapshot again"
 
-    # Its own archives outlive it, and bring it back by themselves.
+
+def test_its_own_snapshots_bring_a_base_back_whose_data_are_lost_and_no_old_restore_undoes_that(origin: Origin) -> None:
+    source = {"snapshot": {"base": origin.school.name, "name": origin.archive}}
+    school = origin.another("sinistre", source=source, backupPolicy=origin.policy)
+    school.apply().wait_ready()
+    request = restore(school, take(school, "archive"))
+    assert wait_restored(school, request)["phase"] == "Succeeded"
     school.add_user("diane", PASSWORD)
     own = take(school, "archive")
+
+    # The object goes too: its manifest still has the old request for a restore.
     school.delete()
     school.wait_no_pod()
     _lose_data(school)
     school.apply(source={"snapshot": {"base": school.name, "name": own}}).wait_ready()
     _holds(school, origin.export)
-    assert "diane" in school.users()
+    assert "diane" in school.users(), "the older snapshot was not restored over it"
+    told = school.get()["status"]["restore"]
+    assert (told["requestId"], told["phase"]) == (request, "Succeeded"), told
     wait_until(lambda: own in names(school), 60, what="its kept snapshots are known again")
 
     # The same manifest serves once more.
@@ -204,6 +228,9 @@ def test_a_snapshot_of_another_base_is_taken_and_taken_again_when_the_data_are_l
     _lose_data(school)
     school.apply(inService=True).wait_ready()
     assert "diane" in school.users()
+    pod = school.pod_uid
+    school.wait_settled()
+    assert school.pod_uid == pod
 
 
 def test_snapshots_of_another_school_are_refused(origin: Origin) -> None:
@@ -212,7 +239,7 @@ def test_snapshots_of_another_school_are_refused(origin: Origin) -> None:
     school.spec.pop("uai")
     message = school.apply().wait_stalled("UaiMismatch")
     assert f"the snapshots of {origin.school.name} are of {origin.school.uai}, spec.uai is {school.uai}" in message
-    assert school.pod is None, "no pod has their volume or key"
+    assert school.kube.get("StatefulSet", school.name, school.namespace) is None, "no pod has their volume or key"
 
 
 def test_a_snapshot_that_is_not_there_is_refused_with_those_that_are(origin: Origin) -> None:

@@ -14,18 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster.schools import School
+from tests.cluster.volumes import folder_of
 from tests.support.kube import Kube
 
 USER = 10001
 """Whom prepare runs as."""
-
-
-def folder_of(school: School, which: str) -> Path:
-    """The folder of a base's volume: `data` or `snapshots`."""
-    claim = school.child("PersistentVolumeClaim", f"{school.name}-{which}")
-    volume = school.kube.get("PersistentVolume", claim["spec"]["volumeName"], None)
-    assert volume is not None, "the claim is not bound"
-    return Path(volume["spec"]["local"]["path"])
 
 
 def put(path: Path, content: bytes) -> None:

@@ -58,6 +58,8 @@ class BuildContext:
     restore: Restore | None = None
     """The restore in force: the one that the spec asks for, else the one last asked for. It stays in the plan, because
     to take it out would be a change of plan, and so a restart for nothing; the volume knows that it is done."""
+    restored: str | None = None
+    """How the last restore ended, as the snapshots volume's claim notes it."""
     loaded: bool = False
     """Whether a server was ever in service on the data volume: only until then are the files of the source mounted."""
 

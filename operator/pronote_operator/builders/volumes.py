@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from pronote_operator.builders.context import BuildContext, Manifest
-from pronote_operator.builders.names import ANNOTATION_LOADED, ANNOTATION_SCHOOL_YEAR, ANNOTATION_UAI
+from pronote_operator.builders.names import (
+    ANNOTATION_LOADED,
+    ANNOTATION_RESTORED,
+    ANNOTATION_SCHOOL_YEAR,
+    ANNOTATION_UAI,
+)
 from pronote_operator.planning.quantities import canonical_quantity
 from pronote_operator.planning.storage import StorageDecision
 
@@ -29,6 +34,8 @@ def snapshots_claim(ctx: BuildContext, decision: StorageDecision | None = None) 
     """The claim for the snapshots; `decision` as for `data_claim`."""
     storage = ctx.base.spec.storage.snapshots
     annotations = {ANNOTATION_UAI: ctx.base.spec.uai}
+    if ctx.restored is not None:
+        annotations[ANNOTATION_RESTORED] = ctx.restored
     if decision is None:
         return _claim(ctx, ctx.names.snapshots_claim, annotations, storage.size, storage.storage_class_name)
     return _claim(ctx, ctx.names.snapshots_claim, annotations, decision.size, decision.storage_class)

@@ -40,7 +40,16 @@ from pronote_operator.planning.diagnosis import refused_plan, trouble
 from pronote_operator.planning.facts import StatefulSetFacts, statefulset_facts
 from pronote_operator.planning.references import calendar_of, referred
 from pronote_operator.planning.releases import due_release, next_release_time
-from pronote_operator.planning.restore import is_open, reports, restore_in_force, source_steps
+from pronote_operator.planning.restore import (
+    EndedRestore,
+    ended_restore,
+    is_open,
+    is_spent,
+    reports,
+    restore_in_force,
+    source_steps,
+    spent_report,
+)
 from pronote_operator.planning.turns import Candidate, may_take_due_release
 
 logger = logging.getLogger(__name__)
@@ -180,7 +189,8 @@ class BaseReconciler:
         loaded = await self._loaded(outcome, claims)
         outcome.school_year = self._school_year(outcome, claims, loaded=loaded)
         release = self._release(outcome)
-        restore = self._restore(outcome)
+        ended = ended_restore(base.status.restore, claims.snapshots.restored if claims.snapshots is not None else "")
+        restore = self._restore(outcome, claims, ended)
         ctx = BuildContext(
             base=base,
             options=self._options,
@@ -188,6 +198,7 @@ class BaseReconciler:
             school_year=outcome.school_year,
             agent_image=self._options.operator_image,
             restore=Restore(*restore) if restore is not None else None,
+            restored=ended.note if ended is not None else None,
             loaded=loaded,
         )
         try:
@@ -234,10 +245,18 @@ class BaseReconciler:
         outcome.source_steps = source_steps(told)
         return True
 
-    def _restore(self, outcome: Pass) -> tuple[str, str] | None:
+    def _restore(self, outcome: Pass, claims: volumes.Claims, ended: EndedRestore | None) -> tuple[str, str] | None:
         """The restore to have in the plan: a new one when there is room for it, each costs a school a restart."""
         there = outcome.statefulset.restore if outcome.statefulset is not None else None
-        wanted = restore_in_force(outcome.base.spec.restore, there)
+        asked, before = outcome.base.spec.restore, outcome.base.status.restore
+        if is_spent(asked, ended, claims.data.created if claims.data is not None else None):
+            assert asked is not None, "as asked"
+            assert ended is not None, "likewise"
+            if is_open(asked, before):
+                outcome.restores_told = (spent_report(asked, ended),)
+            # While no pod runs, to take it out of the plan restarts nobody.
+            return there if outcome.statefulset is not None and outcome.statefulset.replicas > 0 else None
+        wanted = restore_in_force(asked, there)
         if wanted == there or outcome.statefulset is None or outcome.statefulset.replicas == 0:
             return wanted
         under_way = self._fleet.restores(outcome.now - RESTORE_TIME, but=outcome.key)
@@ -262,7 +281,8 @@ class BaseReconciler:
             outcome.kept_told = listed_in(await agent.snapshots())
         except AgentError as error:
             logger.info("%s: how the restore went cannot be told yet: %s", outcome.key, error)
-        if is_open(wanted, outcome.base.status.restore) and not outcome.restores_told:
+        if is_open(wanted, outcome.base.status.restore):
+            # Until it is told; and once more, to note it on the claim.
             outcome.again(WAIT_SECONDS)
 
     def _school_year(self, outcome: Pass, claims: volumes.Claims, *, loaded: bool) -> int:

@@ -24,10 +24,12 @@ class Claims:
 
     Args:
         data: facts of the data claim; None when there is none.
+        snapshots: likewise.
         refused: why a wanted size or class cannot be, or None.
     """
 
     data: ClaimFacts | None
+    snapshots: ClaimFacts | None
     data_decision: StorageDecision | None
     snapshots_decision: StorageDecision | None
     refused: str | None
@@ -88,6 +90,7 @@ async def judge(children: Children, client: KubeClient, base: PronoteBase) -> Cl
     refusals = [d.message for d in (data_decision, snapshots_decision) if d is not None and d.message is not None]
     return Claims(
         data=data,
+        snapshots=snapshots,
         data_decision=data_decision,
         snapshots_decision=snapshots_decision,
         refused="; ".join(refusals) or None,

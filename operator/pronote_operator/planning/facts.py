@@ -10,6 +10,7 @@ from typing import Any
 from pronote_operator.builders.names import (
     ANNOTATION_LOADED,
     ANNOTATION_RESTORE,
+    ANNOTATION_RESTORED,
     ANNOTATION_ROLL_INPUTS,
     ANNOTATION_SCHOOL_YEAR,
     ANNOTATION_UAI,
@@ -65,6 +66,8 @@ class ClaimFacts:
     """Somebody deleted it: it lasts only as long as a pod uses it."""
     loaded: bool = False
     """A server was in service on it."""
+    restored: str = ""
+    """How the last restore ended (see `restore.EndedRestore`)."""
 
 
 def ownership(metadata: Mapping[str, Any], base_uid: str) -> Ownership:
@@ -123,6 +126,7 @@ def claim_facts(body: Mapping[str, Any]) -> ClaimFacts:
         phase=(body.get("status") or {}).get("phase", ""),
         leaving=bool(metadata.get("deletionTimestamp")),
         loaded=annotations.get(ANNOTATION_LOADED) == "true",
+        restored=annotations.get(ANNOTATION_RESTORED, ""),
     )
 
 

@@ -39,6 +39,61 @@ class RestoreReport:
     completed: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class EndedRestore:
+    """The end of the last restore, kept where it outlives both the base and its data volume.
+
+    Args:
+        result: `Succeeded` or `Failed`.
+        completed: as the API writes times, to the second: they compare as text.
+    """
+
+    request_id: str
+    result: str
+    completed: str
+
+    @property
+    def note(self) -> str:
+        """As `ended_restore` reads it."""
+        return f"{self.request_id} {self.result} {self.completed}"
+
+
+def ended_restore(before: RestoreStatus | None, note: str) -> EndedRestore | None:
+    """The last restore that ended: the one in the status, else the one that was noted for an earlier base."""
+    told = before.to_manifest() if before is not None else {}
+    if told.get("phase") in ("Succeeded", "Failed") and told.get("completedTime"):
+        return EndedRestore(told["requestId"], told["phase"], told["completedTime"])
+    words = note.split(" ")
+    return EndedRestore(*words) if len(words) == 3 else None
+
+
+def is_spent(wanted: RestoreRequest | None, ended: EndedRestore | None, data_created: str | None) -> bool:
+    """Whether a request was carried out on a data volume that is lost: the new one's journal does not know of it.
+
+    Args:
+        wanted: `spec.restore`.
+        ended: the last restore that ended.
+        data_created: when the claim of the data volume was made; None when there is none yet.
+    """
+    if wanted is None or ended is None or ended.request_id != wanted.request_id:
+        return False
+    return data_created is None or data_created > ended.completed
+
+
+def spent_report(wanted: RestoreRequest, ended: EndedRestore) -> RestoreReport:
+    """What there is to tell of a request that is spent."""
+    return RestoreReport(
+        request_id=ended.request_id,
+        result=ended.result,
+        reason="" if ended.result == "Succeeded" else "Failed",
+        message="It was carried out before the data volume was made anew, and is not carried out again",
+        snapshot=wanted.snapshot,
+        safety_snapshot=None,
+        started=None,
+        completed=ended.completed,
+    )
+
+
 def reports(answer: Mapping[str, Any]) -> tuple[RestoreReport, ...]:
     """The reports in an agent's answer to `GET /v1/preparation`, oldest first; what makes no sense is left out."""
     listed = answer.get("restores")
@@ -51,8 +106,8 @@ def reports(answer: Mapping[str, Any]) -> tuple[RestoreReport, ...]:
             message=str(entry.get("message") or ""),
             snapshot=_text(entry, "snapshot"),
             safety_snapshot=_text(entry, "safetySnapshot"),
-            started=_text(entry, "startedTime"),
-            completed=_text(entry, "completedTime"),
+            started=_time(entry, "startedTime"),
+            completed=_time(entry, "completedTime"),
         )
         for entry in found
         if entry.get("requestId")
@@ -176,3 +231,11 @@ def _ended(status: dict[str, Any], report: RestoreReport) -> dict[str, Any]:
 def _text(entry: Mapping[str, Any], name: str) -> str | None:
     value = entry.get(name)
     return str(value) if value else None
+
+
+def _time(entry: Mapping[str, Any], name: str) -> str | None:
+    """A time as the API writes it, in whole seconds: what is read back from a status is then what was written."""
+    try:
+        return timestamp(dt.datetime.fromisoformat(entry[name])) if entry.get(name) else None
+    except (TypeError, ValueError):
+        return None

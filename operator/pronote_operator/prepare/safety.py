@@ -95,6 +95,8 @@ def take_safety(
         if error.reason in (Reason.BUSY, Reason.CANCELLED):
             raise
         text = f"what is in service could not be stored first ({error.reason}: {error.message})"
+        if error.reason is Reason.REPOSITORY_DAMAGED:
+            text += "; the next snapshot mends the repository: take one, then ask again"
         raise RefusedError("SafetySnapshotFailed", text) from error
     disk.remove_tree(aside)
     if damaged:

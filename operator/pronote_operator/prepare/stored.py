@@ -22,9 +22,10 @@ SLACK_BYTES: Final = 8 << 20
 
 
 def own_repository(places: Places, cancelled: threading.Event | None = None) -> Repository:
-    """The base's own repository."""
+    """The base's own repository. It is not mended here: the school is out of service meanwhile."""
     _log_as_json()
-    return Repository(Path(places.snapshots) / "repository", Path(places.snapshot_key), cancelled=cancelled)
+    path, key = Path(places.snapshots) / "repository", Path(places.snapshot_key)
+    return Repository(path, key, cancelled=cancelled, mends=False)
 
 
 def source_repository(places: Places) -> Repository:

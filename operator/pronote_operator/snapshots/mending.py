@@ -18,10 +18,15 @@ CHECK_CODES: Final = frozenset({0, 1})
 
 
 class Mender:
-    """Mends one repository, whose lock is held."""
+    """Mends one repository, whose lock is held.
 
-    def __init__(self, store: Store) -> None:
+    Args:
+        allowed: whether it may: to check all of a large repository takes long.
+    """
+
+    def __init__(self, store: Store, *, allowed: bool) -> None:
         self._store = store
+        self._allowed = allowed
 
     def check(self, *arguments: str) -> Problems:
         """What ``borg check`` finds.
@@ -41,15 +46,18 @@ class Mender:
         try:
             return action()
         except SnapshotError as error:
-            if error.reason is Reason.STORE_FAILED:
+            damaged = error.reason is Reason.REPOSITORY_DAMAGED
+            if error.reason is Reason.STORE_FAILED or (damaged and not self._allowed):
                 self._store.remember(self._store.catalogue(), suspect=True)
-            if error.reason is not Reason.REPOSITORY_DAMAGED:
+            if not damaged or not self._allowed:
                 raise
         self.mend()
         return action()
 
     def mend(self) -> None:
-        """Mend the repository if it is damaged indeed; see `repair` for why nothing good is lost."""
+        """Mend the repository, if that is allowed, and if it is damaged indeed; see `repair` for what is not lost."""
+        if not self._allowed:
+            return
         store = self._store
         path = str(store.path)
         store.mend_small_files()
@@ -77,7 +85,9 @@ class Mender:
         )
 
     def fill_gaps(self) -> None:
-        """Put data that were stored again into the gaps that a repair left in earlier snapshots."""
+        """Put data that were stored again into the gaps that a repair left in earlier snapshots, if that is allowed."""
+        if not self._allowed:
+            return
         store = self._store
         still = self.check("--repair", "--archives-only", str(store.path)).archives
         store.forget_state()

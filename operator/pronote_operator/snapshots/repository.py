@@ -56,6 +56,8 @@ class Repository:
         read_only: nothing is written, not even a lock: for a volume that is mounted read-only.
         cancelled: ends, once set, what is under way with the reason ``Cancelled``.
         background: whether borg gives way to everybody else.
+        mends: whether a damaged repository is mended, which may take long. Where not, what is damaged fails, and the
+            next snapshot of somebody who may mends it first.
     """
 
     def __init__(
@@ -66,9 +68,10 @@ class Repository:
         read_only: bool = False,
         cancelled: threading.Event | None = None,
         background: bool = False,
+        mends: bool = True,
     ) -> None:
         self._store = Store(path, key_file, read_only=read_only, cancelled=cancelled, background=background)
-        self._mender = Mender(self._store)
+        self._mender = Mender(self._store, allowed=mends)
 
     def close(self) -> None:
         """Remove what a read-only repository keeps in the folder for temporary files; it is of no use afterwards.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from prometheus_client import generate_latest
 
 from bench.counters import Reading, parsed
-from pronote_operator.metrics import Metrics, Snapshot
+from pronote_operator.metrics import IDLE, Metrics
 
 BASES = {"ready": 7, "not_ready": 1, "stalled": 0, "serving": 7}
 
@@ -15,20 +18,15 @@ def reading(metrics: Metrics, *, seconds: float = 0, cpu: float = 0) -> Reading:
 
 
 def a_process() -> Metrics:
-    return Metrics(
-        lambda: Snapshot(
-            leading=True,
-            depth=3,
-            delayed=40,
-            running=2,
-            failing=0,
-            deaf=0,
-            streams=18,
-            bases=BASES,
-            watch_restarts=5,
-            snapshots_running=1,
-        )
-    )
+    busy: dict[str, Any] = {
+        "leading": True,
+        "depth": 3,
+        "delayed": 40,
+        "running": 2,
+        "streams": 18,
+        "watch_restarts": 5,
+    }
+    return Metrics(lambda: replace(IDLE, bases=BASES, **busy))
 
 
 def test_the_lease_counts_neither_as_write_nor_as_read() -> None:

@@ -10,13 +10,17 @@ import pytest
 from pronote_operator.api.base_status import RestoreStatus
 from pronote_operator.api.pronotebase import RestoreRequest
 from pronote_operator.planning.restore import (
+    EndedRestore,
     RestoreReport,
+    ended_restore,
     is_open,
+    is_spent,
     reports,
     restore_in_force,
     restore_status,
     restored_condition,
     source_steps,
+    spent_report,
 )
 
 NOW = dt.datetime(2026, 11, 24, 8, tzinfo=dt.UTC)
@@ -73,6 +77,16 @@ def test_a_request_goes_from_pending_to_running_to_its_end() -> None:
     condition = restored_condition(done, (told(),), [])
     assert condition is not None
     assert (condition.status, condition.reason) == ("True", "Succeeded")
+
+
+def test_the_end_is_read_back_from_the_status_as_it_was_written() -> None:
+    precise = told(startedTime="2026-11-24T08:00:00.166Z", completedTime="2026-11-24T08:00:09.257Z")
+    done = status(told=(precise,))
+    assert done is not None
+    assert (done["startedTime"], done["completedTime"]) == ("2026-11-24T08:00:00Z", "2026-11-24T08:00:09Z")
+    assert status(before=done) == done, "nothing is left to write"
+    nonsense = told(startedTime="soon", completedTime=7)
+    assert (nonsense.started, nonsense.completed) == (None, None)
 
 
 def test_a_stopped_base_says_when_it_will_be_restored() -> None:
@@ -142,3 +156,24 @@ def test_an_answer_without_sense_tells_nothing(answer: dict[str, Any]) -> None:
 def test_the_steps_of_a_source_are_sentences() -> None:
     steps = [{"name": "hnot-base", "message": "base.HNOT: 600 pupils"}, {"name": "hnot-profils"}, "x"]
     assert source_steps({"source": {"kind": "hnot", "steps": steps}}) == ("base.HNOT: 600 pupils", "hnot-profils")
+
+
+def test_a_request_that_was_carried_out_on_a_lost_volume_is_spent() -> None:
+    known = RestoreStatus.model_validate(status(told=(told(),)))
+    ended = ended_restore(known, "")
+    assert ended == EndedRestore("a", "Succeeded", "2026-11-24T08:00:09Z")
+    assert ended_restore(None, ended.note) == ended, "the claim remembers it when the status is lost"
+    assert ended_restore(RestoreStatus.model_validate(status()), ended.note) == ended, "while another one runs, too"
+    assert ended_restore(None, "") is None
+    assert ended_restore(None, "mangled") is None
+
+    assert is_spent(WANTED, ended, None)
+    assert is_spent(WANTED, ended, "2026-11-24T08:00:10Z")
+    assert not is_spent(WANTED, ended, "2026-11-01T08:00:00Z"), "the journal of that volume knows it"
+    assert not is_spent(WANTED.model_copy(update={"request_id": "b"}), ended, None), "a new one"
+    assert not is_spent(None, ended, None)
+    assert not is_spent(WANTED, None, None)
+
+    again = status(planned=None, told=(spent_report(WANTED, ended),))
+    assert again is not None
+    assert (again["phase"], again["completedTime"]) == ("Succeeded", "2026-11-24T08:00:09Z")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pronote_operator.snapshots import Reason, SnapshotError
-from tests.unit.snapshots.conftest import EVENING, MORNING, NIGHT, NOON, School, flip, flip_back
+from tests.volumes.snapshots.conftest import EVENING, MORNING, NIGHT, NOON, School, flip, flip_back
 
 
 def verified(school: School, name: str) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pronote_operator.snapshots import Reason, Repository, SnapshotError
-from tests.unit.snapshots.conftest import (
+from tests.volumes.snapshots.conftest import (
     EVENING,
     MORNING,
     NIGHT,

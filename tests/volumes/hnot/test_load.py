@@ -12,8 +12,8 @@ from contextlib import closing
 import pytest
 
 from pronote_operator.prepare.report import read_preparation
-from tests.unit.prepare.killing import tree
-from tests.unit.prepare_hnot.conftest import PHOTOS, UAI, USERS, YEAR, Claim, base_content
+from tests.volumes.hnot.conftest import PHOTOS, UAI, USERS, YEAR, Claim, base_content
+from tests.volumes.prepare.killing import tree
 
 
 def _lose(claim: Claim) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pronote_operator.snapshots import Reason, SnapshotError
-from tests.unit.snapshots.conftest import EVENING, MORNING, NIGHT, NOON, School, processes_of
+from tests.volumes.snapshots.conftest import EVENING, MORNING, NIGHT, NOON, School, processes_of
 
 TAKING = """
 import datetime as dt, sys

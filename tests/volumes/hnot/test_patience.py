@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pronote_operator.prepare import main
 from tests.support.waiting import wait_until
-from tests.unit.prepare.killing import tree
-from tests.unit.prepare_hnot.conftest import Claim
+from tests.volumes.hnot.conftest import Claim
+from tests.volumes.prepare.killing import tree
 
 OTHER = "0210066H"
 

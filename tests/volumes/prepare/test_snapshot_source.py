@@ -11,7 +11,7 @@ import pytest
 
 from pronote_operator.prepare import stored
 from pronote_operator.prepare.report import read_preparation
-from tests.unit.prepare.bases import (
+from tests.volumes.prepare.bases import (
     ARCHIVE,
     BACKUP,
     MISLABELLED,
@@ -23,8 +23,8 @@ from tests.unit.prepare.bases import (
     make_school,
     restore_plan,
 )
-from tests.unit.prepare.conftest import PLAN
-from tests.unit.prepare.killing import tree
+from tests.volumes.prepare.conftest import PLAN
+from tests.volumes.prepare.killing import tree
 
 
 def plan(name: str, base: str = "other-base", **changes: Any) -> dict[str, Any]:

@@ -84,6 +84,6 @@ def volume(tmp_path: Path) -> Volume:
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a snapshots volume and its key, to be copied."""
-    from tests.unit.prepare.bases import make_repository
+    from tests.volumes.prepare.bases import make_repository
 
     return make_repository(tmp_path_factory.mktemp("repository"))

@@ -16,7 +16,7 @@ import pytest
 from pronote_operator.prepare.journal import COMPACT_BYTES, Journal, read_history
 from pronote_operator.prepare.report import preparation
 from pronote_operator.prepare.restores import open_restore, restore_key
-from tests.unit.prepare.conftest import Volume
+from tests.volumes.prepare.conftest import Volume
 
 
 def now() -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.prepare.killing import Killer, Point, Run, points_of, tree
-from tests.unit.prepare_hnot.conftest import Claim, make_claim
+from tests.volumes.hnot.conftest import Claim, make_claim
+from tests.volumes.prepare.killing import Killer, Point, Run, points_of, tree
 
 JOURNAL = ".prepare/journal.jsonl"
 RESERVE = ".prepare/reserve"

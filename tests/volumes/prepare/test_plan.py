@@ -13,7 +13,7 @@ from pronote_operator.api import fields
 from pronote_operator.prepare import plan as plan_module
 from pronote_operator.prepare.outcome import RefusedError
 from pronote_operator.prepare.plan import parse_plan
-from tests.unit.prepare.conftest import PLAN, Volume
+from tests.volumes.prepare.conftest import PLAN, Volume
 
 
 def changed(path: str, value: Any) -> str:

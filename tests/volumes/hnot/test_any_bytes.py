@@ -19,7 +19,7 @@ from pronote_operator.prepare.hnot_zip import opened
 from pronote_operator.prepare.outcome import RefusedError
 from pronote_server.user_records import NewUsers
 from pronote_server.usernames import username_key
-from tests.unit.prepare_hnot.conftest import HASH, PHOTOS, USERS, Claim, checksum, make_claim
+from tests.volumes.hnot.conftest import HASH, PHOTOS, USERS, Claim, checksum, make_claim
 
 REASONS = {"HnotInvalid", "HnotTooLarge"}
 

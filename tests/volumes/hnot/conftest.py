@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pronote_operator.prepare import main
-from tests.unit.prepare.conftest import PLAN, Volume, make_volume
+from tests.volumes.prepare.conftest import PLAN, Volume, make_volume
 
 UAI, YEAR = "0750654D", 2026
 HASH = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$" + "A" * 43

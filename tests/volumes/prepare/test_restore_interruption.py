@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from pronote_operator.prepare.report import read_preparation
-from tests.unit.prepare.bases import ARCHIVE, School, make_school, mark_of, restore_plan
-from tests.unit.prepare.conftest import PLAN
-from tests.unit.prepare.killing import Killer, Point, points_of, tree
+from tests.volumes.prepare.bases import ARCHIVE, School, make_school, mark_of, restore_plan
+from tests.volumes.prepare.conftest import PLAN
+from tests.volumes.prepare.killing import Killer, Point, points_of, tree
 
 KEY = "restore-2026-11-24-a"
 PLANNED = restore_plan(ARCHIVE)

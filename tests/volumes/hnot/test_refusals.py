@@ -17,8 +17,8 @@ import pytest
 from pronote_operator.prepare import hnot_loading, hnot_zip
 from pronote_operator.prepare.hnot_manifest import AnnexManifest
 from pronote_operator.prepare.outcome import RefusedError
-from tests.unit.prepare.killing import tree
-from tests.unit.prepare_hnot.conftest import PHOTOS, UAI, Claim, base_content, described, write_zip
+from tests.volumes.hnot.conftest import PHOTOS, UAI, Claim, base_content, described, write_zip
+from tests.volumes.prepare.killing import tree
 
 OTHER = "0210066H"
 

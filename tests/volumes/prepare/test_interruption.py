@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.prepare.conftest import PLAN, Volume, make_volume
-from tests.unit.prepare.killing import How, Killer, Point, Run, points_of, tree
+from tests.volumes.prepare.conftest import PLAN, Volume, make_volume
+from tests.volumes.prepare.killing import How, Killer, Point, Run, points_of, tree
 
 JOURNAL = ".prepare/journal.jsonl"
 RESERVE = ".prepare/reserve"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pronote_operator.prepare.restores import restore_key
 from pronote_operator.snapshots import Repository, StoredSnapshot
-from tests.unit.prepare.conftest import PLAN, Volume, make_volume
-from tests.unit.prepare.killing import keep_small_reserves
+from tests.volumes.prepare.conftest import PLAN, Volume, make_volume
+from tests.volumes.prepare.killing import keep_small_reserves
 
 UAI, OTHER_UAI = "0750654D", "0210066H"
 YEAR = 2026

@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from pronote_operator.prepare.volume import Layout, lock
-from tests.unit.prepare.conftest import PLAN, Volume
-from tests.unit.prepare.killing import tree
+from tests.volumes.prepare.conftest import PLAN, Volume
+from tests.volumes.prepare.killing import tree
 
 
 def test_an_empty_volume_gets_its_folders_and_an_empty_base(volume: Volume) -> None:

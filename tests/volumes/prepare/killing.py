@@ -61,7 +61,7 @@ class Killer:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.unit.prepare.killing"],
+            [sys.executable, "-m", "tests.volumes.prepare.killing"],
             cwd=Path(__file__).parents[3],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

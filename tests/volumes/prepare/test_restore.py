@@ -13,7 +13,7 @@ import pytest
 
 from pronote_operator.prepare import stored
 from pronote_operator.prepare.report import read_preparation
-from tests.unit.prepare.bases import (
+from tests.volumes.prepare.bases import (
     ARCHIVE,
     BACKUP,
     MISLABELLED,
@@ -30,8 +30,8 @@ from tests.unit.prepare.bases import (
     restore_plan,
     write_base,
 )
-from tests.unit.prepare.conftest import PLAN
-from tests.unit.prepare.killing import tree
+from tests.volumes.prepare.conftest import PLAN
+from tests.volumes.prepare.killing import tree
 
 
 @pytest.fixture
