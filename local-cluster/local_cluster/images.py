@@ -109,7 +109,11 @@ def spec(kind: Kind, version: str) -> ImageSpec:
 
 
 def _build(state: State, kind: Kind, progress: Progress) -> Path:
-    made = layers(state, kind, progress)
+    with locked(state.images / f"pronote-{kind.name}.lock"):
+        return _archive(state, kind, layers(state, kind, progress), progress)
+
+
+def _archive(state: State, kind: Kind, made: list[Layer], progress: Progress) -> Path:
     archive = state.images / f"pronote-{kind.name}.tar"
     specs = [spec(kind, version) for version in kind.versions]
     stamp = state.images / f"pronote-{kind.name}.key"
