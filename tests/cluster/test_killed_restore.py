@@ -149,7 +149,6 @@ def _comparable(before: dict[str, Any], after: dict[str, Any], base: Restorable,
         asked.request_id: "REQUEST",
         **{name: kind.upper() for kind, name in base.snapshots.items()},
         r"securite-[0-9]{8}T[0-9]{4,6}Z": "SAFETY",
-        r"20[0-9-]{8}T[0-9:.]{8,}Z": "TIME",
     }
     state = renamed(since(before, after), names)
     kept = state["status"]["snapshots"]
