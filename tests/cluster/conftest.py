@@ -11,7 +11,7 @@ from local_cluster import Cluster, images
 from local_cluster.progress import Progress
 from tests.cluster.audit import AuditLog
 from tests.cluster.schools import School
-from tests.cluster.stage import Stage, apply_crds, channel, held, no_other_operator
+from tests.cluster.stage import Stage, apply_crds, channel, held, no_default_policy, no_other_operator
 from tests.support.kube import Kube
 from tests.support.operator_process import OperatorProcess
 
@@ -58,7 +58,8 @@ def stage(cluster: Cluster, audit: AuditLog, tmp_path_factory: pytest.TempPathFa
         with no_other_operator(stage):
             apply_crds(kube)
             kube.apply(channel("stable", default=True))
-            yield stage
+            with no_default_policy(kube):
+                yield stage
 
 
 @pytest.fixture(scope="session")

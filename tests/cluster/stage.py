@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from local_cluster import Cluster
+from pronote_operator.api.constants import ANNOTATION_IS_DEFAULT
 from tests.support.kube import Kube
 from tests.support.operator_process import OperatorProcess
 
@@ -153,6 +154,27 @@ def no_other_operator(stage: Stage) -> Iterator[None]:
     finally:
         for release in installed:
             stage.helm("rollback", release["name"], "--namespace", release["namespace"], "--wait")
+
+
+@contextmanager
+def no_default_policy(kube: Kube) -> Iterator[None]:
+    """Have no BackupPolicy that covers bases which name none, such as the demonstration's; put it back."""
+    defaults = [
+        policy["metadata"]["name"]
+        for policy in kube.list("BackupPolicy")
+        if (policy["metadata"].get("annotations") or {}).get(ANNOTATION_IS_DEFAULT) == "true"
+    ]
+
+    def mark(name: str, value: str | None) -> None:
+        kube.patch("BackupPolicy", name, {"metadata": {"annotations": {ANNOTATION_IS_DEFAULT: value}}}, None)
+
+    for name in defaults:
+        mark(name, None)
+    try:
+        yield
+    finally:
+        for name in defaults:
+            mark(name, "true")
 
 
 def apply_crds(kube: Kube) -> None:
