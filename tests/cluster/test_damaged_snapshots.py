@@ -109,7 +109,9 @@ def test_a_truncated_repository_is_mended_by_the_next_snapshot(backed: Backed, f
     with last.open("r+b") as file:
         file.truncate(last.stat().st_size // 2)
 
-    assert backed.cannot_bring_back(first) in ("SnapshotDamaged", "SnapshotMissing")
+    # Nothing is replaced unless what is in service can be stored first; and no school waits for a repair.
+    assert backed.cannot_bring_back(first) in ("SafetySnapshotFailed", "RepositoryDamaged")
+    assert "take one, then ask again" in school.get()["status"]["restore"]["message"]
     backed.assert_unharmed(folder)
     backed.bring_back(backed.take("sauvegarde"))
 

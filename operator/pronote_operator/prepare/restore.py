@@ -25,7 +25,7 @@ from pronote_operator.prepare.plan import DataPlan, RestoreRequest
 from pronote_operator.prepare.restores import MAX_TRIES, STEP, OpenRestore, Restored, open_restore, restore_key
 from pronote_operator.prepare.safety import UNKNOWN_VERSION, Safety, safety_name, take_safety
 from pronote_operator.prepare.sqlite import base_problem, is_open_elsewhere
-from pronote_operator.prepare.stored import need_room, own_repository, usable
+from pronote_operator.prepare.stored import MENDED_NEXT, need_room, own_repository, usable
 from pronote_operator.prepare.sweep import sweep
 from pronote_operator.prepare.volume import BASE_FILE, Layout, VolumeView
 from pronote_operator.snapshots import Reason, SnapshotError
@@ -122,7 +122,8 @@ class _Request:
                 self._fault(error.message)
                 raise RetryError(error.reason.value, error.message) from error
             reason = "TimedOut" if error.reason is Reason.CANCELLED else error.reason.value
-            return self._failed(reason, error.message)
+            hint = f"; {MENDED_NEXT}" if error.reason is Reason.REPOSITORY_DAMAGED else ""
+            return self._failed(reason, error.message + hint)
         except OSError as error:
             if error.errno in _FULL:
                 return self._failed("NoRoom", "the data volume is full")

@@ -23,7 +23,7 @@ from pronote_operator.prepare import disk
 from pronote_operator.prepare.outcome import RefusedError
 from pronote_operator.prepare.plan import DataPlan
 from pronote_operator.prepare.sqlite import copy_with_log, has_log, is_openable, link_or_copy
-from pronote_operator.prepare.stored import need_room
+from pronote_operator.prepare.stored import MENDED_NEXT, need_room
 from pronote_operator.prepare.swap import ANNEXES
 from pronote_operator.prepare.volume import BASE_FILE, NEW_BASE_FILE, NEW_USERS_FILE, Layout
 from pronote_operator.snapshots import Reason, Repository, SnapshotError
@@ -96,7 +96,7 @@ def take_safety(
             raise
         text = f"what is in service could not be stored first ({error.reason}: {error.message})"
         if error.reason is Reason.REPOSITORY_DAMAGED:
-            text += "; the next snapshot mends the repository: take one, then ask again"
+            text += f"; {MENDED_NEXT}"
         raise RefusedError("SafetySnapshotFailed", text) from error
     disk.remove_tree(aside)
     if damaged:

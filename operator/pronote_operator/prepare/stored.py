@@ -17,6 +17,9 @@ from pronote_operator.snapshots.model import StoredSnapshot
 
 NAMES_TOLD: Final = 5
 
+MENDED_NEXT: Final = "the next snapshot mends the repository: take one, then ask again"
+"""What to do about a damaged repository, which is not mended while a school waits for its restore."""
+
 SLACK_BYTES: Final = 8 << 20
 """Left free beside what is unpacked, for the folders and the rounding of its files, and for the journal."""
 
