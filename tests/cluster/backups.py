@@ -43,7 +43,8 @@ def names(school: School, kind: str = "") -> list[str]:
 
 def ask_for(school: School, kind: str = "sauvegarde") -> str:
     """Ask for an extra snapshot, as `kubectl pronote backup` does; its name."""
-    name = f"{kind}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    while (name := f"{kind}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}") in names(school):
+        time.sleep(0.1)  # the one of this second is taken already
     annotations = {"pronote.hosting/snapshot-request": name}
     school.kube.patch("PronoteBase", school.name, {"metadata": {"annotations": annotations}}, school.namespace)
     return name

@@ -109,9 +109,13 @@ def places(stage: Stage, audit: AuditLog) -> Iterator[Places]:
 
 def test_the_operator_is_killed_at_any_write_of_a_restore(places: Places, capsys: pytest.CaptureFixture[str]) -> None:
     began = time.monotonic()
-    undisturbed = _restored_by_operator(places)
-    assert not undisturbed.complaints, undisturbed.complaints
-    assert undisturbed.pods == 1
+    with ThreadPoolExecutor(PLACES) as pool:
+        all_undisturbed = list(pool.map(lambda _: _restored_by_operator(places), range(PLACES)))
+    for one in all_undisturbed:
+        assert not one.complaints, one.complaints
+        assert one.pods == 1
+    # Two states of the pod that are seen apart cost a status write more, which another run need not come to.
+    undisturbed = min(all_undisturbed, key=lambda one: len(one.writes))
 
     def complaints(outcome: Outcome) -> list[str]:
         found = outcome.complaints + differences(undisturbed.state, outcome.state)
