@@ -51,6 +51,7 @@ from pronote_operator.planning.verification import drill_plan
 
 logger = logging.getLogger(__name__)
 
+SETTLE_SECONDS = 0.5
 LOOK_SECONDS = 30.0
 """How soon an agent that could not say what is kept is asked again."""
 
@@ -71,6 +72,8 @@ class SnapshotDesk:
         mark: has a base looked at again.
         ready: whether every base was looked at: only then is it known what runs in the agents, and what comes first.
         count: told of (kind of snapshot or `Drill`, result) at the end of each job.
+        settle_seconds: how long after a change places are given. Bases that fall due together are queued together by
+            then, so that they come in the order in which they would come after a restart, which then joins what runs.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class SnapshotDesk:
         ready: Callable[[], bool],
         count: Callable[[str, str], None],
         clock: Callable[[], dt.datetime],
+        settle_seconds: float = SETTLE_SECONDS,
     ) -> None:
         self._agents = agents
         self._store = store
@@ -93,6 +97,7 @@ class SnapshotDesk:
         self._ready = ready
         self._count = count
         self._clock = clock
+        self._settle_seconds = settle_seconds
         self._work = SnapshotWork(agents, prune=self._expendable, clock=clock)
         self._fleet = SnapshotFleet()
         self._wanted: dict[Key, Job] = {}
@@ -176,6 +181,7 @@ class SnapshotDesk:
         async with asyncio.TaskGroup() as group:
             while True:
                 await self._woken()
+                await asyncio.sleep(self._settle_seconds)
                 if not self._ready():
                     continue
                 now = self._clock()

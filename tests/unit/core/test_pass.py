@@ -159,6 +159,7 @@ class Bench:
             mark=self.marked.append,
             ready=lambda: True,
             count=lambda kind, result: None,
+            settle_seconds=0,
             clock=lambda: self.now,
         )
         self.shared = shared
