@@ -12,7 +12,6 @@ from pathlib import Path
 from pronote_operator.prepare.restores import restore_key
 from pronote_operator.snapshots import Repository, StoredSnapshot
 from tests.volumes.prepare.conftest import PLAN, Volume, make_volume
-from tests.volumes.prepare.killing import keep_small_reserves
 
 UAI, OTHER_UAI = "0750654D", "0210066H"
 YEAR = 2026
@@ -26,8 +25,6 @@ NO_BASE = "archive-20261122T0130Z"
 TORN = "archive-20261121T0130Z"
 MISLABELLED = "archive-20261120T0130Z"
 MISSING = "archive-20261119T0130Z"
-
-keep_small_reserves()
 
 
 def write_base(path: Path, mark: str, *, uai: str = UAI, school_year: int = YEAR, with_log: bool = False) -> None:

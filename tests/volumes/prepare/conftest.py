@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from pronote_operator.prepare import main
+from pronote_operator.snapshots import reserve
 
 PLAN: dict[str, Any] = {
     "plan": "v1",
@@ -81,9 +84,24 @@ def volume(tmp_path: Path) -> Volume:
     return make_volume(tmp_path)
 
 
+@contextmanager
+def small_reserves() -> Iterator[None]:
+    """Little room is kept beside the repositories of this folder's tests: it would be 40 MiB for each of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reserve, "reserve_bytes", lambda repository: 1 << 16)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_reserves() -> Iterator[None]:
+    with small_reserves():
+        yield
+
+
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a snapshots volume and its key, to be copied."""
     from tests.volumes.prepare.bases import make_repository
 
-    return make_repository(tmp_path_factory.mktemp("repository"))
+    with small_reserves():
+        return make_repository(tmp_path_factory.mktemp("repository"))
