@@ -217,12 +217,6 @@ class Store:
         reserve.release(self._reserve_file)
         try:
             return action()
-        except SnapshotError as error:
-            if error.reason is not Reason.VOLUME_FULL:
-                raise
-            # What the failed tries left is gone with the next one; what borg remembers it can read anew.
-            self.forget_state()
-            return action()
         finally:
             self.keep_reserve()
 
