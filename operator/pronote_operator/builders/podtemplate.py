@@ -6,6 +6,7 @@ from typing import Any
 
 from pronote_operator.builders.context import BuildContext
 from pronote_operator.builders.dataplan import data_plan_json
+from pronote_operator.builders.mounts import SECRET_MODE, key_items, secret_volume
 from pronote_operator.builders.names import (
     ADMIN_PORT,
     AGENT_PORT,
@@ -30,9 +31,6 @@ TERMINATION_GRACE_SECONDS = 40
 VOLUME_PATH = "/var/lib/pronote"
 SNAPSHOTS_PATH = "/var/lib/snapshots"
 CONFIG_PATH = "/etc/pronote"
-
-_SECRET_MODE = 0o440
-"""Files of Secrets belong to root and to the pod's group, which reads them."""
 
 SERVER_RESOURCES = {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
 AGENT_RESOURCES = {"requests": {"cpu": "10m", "memory": "48Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
@@ -170,12 +168,12 @@ def _volumes(ctx: BuildContext) -> list[dict[str, Any]]:
         {"name": "snapshots", "persistentVolumeClaim": {"claimName": names.snapshots_claim}},
         {
             "name": "settings",
-            "configMap": {"name": names.settings, "defaultMode": _SECRET_MODE, "items": _items(SETTINGS_KEY)},
+            "configMap": {"name": names.settings, "defaultMode": SECRET_MODE, "items": key_items(SETTINGS_KEY)},
         },
-        _secret_volume("superadmin", ctx.superadmin_secret, *SUPERADMIN_KEYS),
-        _secret_volume("tls", names.tls_secret, *TLS_KEYS),
-        _secret_volume("agent", names.agent_secret, AGENT_TOKEN_KEY),
-        _secret_volume("snapshot-key", names.snapshot_key_secret, SNAPSHOT_KEY_KEY),
+        secret_volume("superadmin", ctx.superadmin_secret, *SUPERADMIN_KEYS),
+        secret_volume("tls", names.tls_secret, *TLS_KEYS),
+        secret_volume("agent", names.agent_secret, AGENT_TOKEN_KEY),
+        secret_volume("snapshot-key", names.snapshot_key_secret, SNAPSHOT_KEY_KEY),
         *source_volumes(ctx),
         {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
     ]
@@ -203,18 +201,6 @@ def _container(
     if ctx.options.image_pull_policy:
         container["imagePullPolicy"] = ctx.options.image_pull_policy
     return container
-
-
-def _secret_volume(name: str, secret: str, *keys: str) -> dict[str, Any]:
-    """Only the named keys, and never by subPath: the kubelet then brings changes into the running pod."""
-    return {
-        "name": name,
-        "secret": {"secretName": secret, "defaultMode": _SECRET_MODE, "items": _items(*keys)},
-    }
-
-
-def _items(*keys: str) -> list[dict[str, str]]:
-    return [{"key": key, "path": key} for key in keys]
 
 
 def _config_mount(volume: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pronote_operator.builders.context import BuildContext
+from pronote_operator.builders.mounts import secret_volume
 from pronote_operator.builders.names import SNAPSHOT_KEY_KEY, Names, server_selector
 
 UPLOAD_PATH = "/var/lib/upload"
@@ -17,8 +18,6 @@ SOURCE_KEY_PATH = "/etc/pronote/source-key"
 
 SOURCE_VOLUMES = frozenset({"upload", "source-snapshots", "source-key"})
 """Names of the volumes of a pod that are there for its source only."""
-
-_SECRET_MODE = 0o440
 
 
 def source_base(ctx: BuildContext) -> str | None:
@@ -58,11 +57,9 @@ def source_volumes(ctx: BuildContext) -> list[dict[str, Any]]:
         return [{"name": "upload", "persistentVolumeClaim": {"claimName": hnot.claim_name}}]
     if (other := source_base(ctx)) is not None:
         names = Names(other)
-        items = [{"key": SNAPSHOT_KEY_KEY, "path": SNAPSHOT_KEY_KEY}]
-        secret = {"secretName": names.snapshot_key_secret, "defaultMode": _SECRET_MODE, "items": items}
         return [
             {"name": "source-snapshots", "persistentVolumeClaim": {"claimName": names.snapshots_claim}},
-            {"name": "source-key", "secret": secret},
+            secret_volume("source-key", names.snapshot_key_secret, SNAPSHOT_KEY_KEY),
         ]
     return []
 
