@@ -6,16 +6,15 @@ and a status that changes while somebody waits.
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import json
 import re
-import threading
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
+
+from tests.support.threaded import ThreadedServer
 
 Object = dict[str, Any]
 MOST_REQUESTS = 200
@@ -23,13 +22,11 @@ MOST_REQUESTS = 200
 PATH = re.compile(r"/apis/pronote\.hosting/v1alpha1(?:/namespaces/([^/]+))?/pronotebases(?:/([^/]+))?")
 
 
-class FakeApi:
+class FakeApi(ThreadedServer):
     """Runs in a thread, since the plugin has an event loop of its own."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self.url = ""
+        super().__init__()
         self.bases: dict[tuple[str, str], Object] = {}
         self.writes: list[tuple[str, dict[str, str], Object]] = []
         """(content type, query, body) of each write that was taken."""
@@ -48,26 +45,10 @@ class FakeApi:
         """Put a base there, under its own namespace and name."""
         self.bases[base["metadata"]["namespace"], base["metadata"]["name"]] = copy.deepcopy(base)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
-
-    async def _start(self) -> None:
-        application = web.Application()
-        application.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(application, shutdown_timeout=0)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
 
     async def _handle(self, request: web.Request) -> web.Response:
         self.requests.append(f"{request.method} {request.path}")
