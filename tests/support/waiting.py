@@ -39,9 +39,9 @@ def wait_until(
         time.sleep(every)
 
 
-def free_ports(count: int) -> list[int]:
-    """Loopback ports that nothing listens on now, all different."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
+    """Ports of an address (loopback's by default) that nothing listens on now, all different."""
+    sockets = [socket.create_server((host, 0)) for _ in range(count)]
     ports = [int(each.getsockname()[1]) for each in sockets]
     for each in sockets:
         each.close()
