@@ -21,6 +21,8 @@ _RULES: Final = (
     ("DELETE", "/v1/connections", _NAME),
     ("GET", "/v1/blocked-addresses", None),
     ("DELETE", "/v1/blocked-addresses", _ADDRESS),
+    ("GET", "/v1/site", None),
+    ("PUT", "/v1/site", None),
 )
 
 CHECKPOINT_SECONDS: Final = 900.0
@@ -29,14 +31,29 @@ CHECKPOINT_SECONDS: Final = 900.0
 ANSWER_SECONDS: Final = 20.0
 """Everything else."""
 
+BODY_BYTES: Final = 64 << 10
+"""No other request of the admin API has a large body."""
+
+SITE_BYTES: Final = 512 << 10
+"""A site document with many delegations, each with a bundle of certificates."""
+
 
 @dataclass(frozen=True)
 class Allowed:
-    """A request that may be passed on: to ``path``, built anew here and never copied from the caller."""
+    """A request that may be passed on.
+
+    Args:
+        path: to which; built anew here and never copied from the caller.
+        seconds: within which the server must answer.
+        body_bytes: what the body may have.
+        document: whether the body must be a JSON object.
+    """
 
     method: str
     path: str
     seconds: float
+    body_bytes: int = BODY_BYTES
+    document: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,9 +75,17 @@ def decide(method: str, target: str) -> Allowed | MethodNotAllowed | None:
     """
     found = {rule_method: path for rule_method, prefix, last in _RULES if (path := _path(target, prefix, last))}
     if method in found:
-        slow = found[method] == "/v1/checkpoint"
-        return Allowed(method, found[method], CHECKPOINT_SECONDS if slow else ANSWER_SECONDS)
+        return _allowed(method, found[method])
     return MethodNotAllowed(tuple(sorted(found))) if found else None
+
+
+def _allowed(method: str, path: str) -> Allowed:
+    match method, path:
+        case "POST", "/v1/checkpoint":
+            return Allowed(method, path, CHECKPOINT_SECONDS)
+        case "PUT", _:
+            return Allowed(method, path, ANSWER_SECONDS, SITE_BYTES, document=True)
+    return Allowed(method, path, ANSWER_SECONDS)
 
 
 def _path(target: str, prefix: str, last: re.Pattern[str] | None) -> str | None:

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 OWN_PREFIXES: Final = ("pronote_agent_", "pronote_snapshot", "pronote_restore")
 """The server's families of these prefixes are left out: a family may be described only once."""
 
-_VERBS: Final = frozenset({"GET", "POST", "DELETE"})
+_VERBS: Final = frozenset({"GET", "POST", "PUT", "DELETE"})
 
 
 class AgentMetrics:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -11,15 +12,12 @@ from typing import Final
 from aiohttp import web
 
 from pronote_operator.agent import metrics
-from pronote_operator.agent.allowlist import Allowed, MethodNotAllowed, decide
+from pronote_operator.agent.allowlist import BODY_BYTES, Allowed, MethodNotAllowed, decide
 from pronote_operator.agent.mounted import Token
 from pronote_operator.agent.server import CachedHealth, Server, ServerError
 from pronote_operator.agent.snapshot_api import SnapshotApi
 
 logger = logging.getLogger(__name__)
-
-BODY_BYTES: Final = 64 << 10
-"""Bound of a caller's body; no request of the admin API has a large one."""
 
 BODY_SECONDS: Final = 10.0
 """Within which a caller's body must have come."""
@@ -86,7 +84,7 @@ def admin_application(
             case tuple() as methods:
                 return _error(405, "MethodNotAllowed", "not with this method", {"Allow": ", ".join(methods)})
             case route:
-                body = await _body(request)
+                body = await _body(request, BODY_BYTES)
                 return await snapshots.answer(route, body) if isinstance(body, bytes) else body
         match decide(request.method, request.raw_path):
             case None:
@@ -96,26 +94,28 @@ def admin_application(
             case Allowed() as allowed:
                 return await _forward(server, request, allowed)
 
-    application = web.Application(client_max_size=BODY_BYTES, middlewares=[counted])
+    application = web.Application(middlewares=[counted])
     application.router.add_route("*", "/{anything:.*}", proxy)
     return application
 
 
-async def _body(request: web.Request) -> bytes | web.Response:
-    """The body of a request, or the answer to one whose body does not come or is too large."""
+async def _body(request: web.Request, most: int) -> bytes | web.Response:
+    """The body of a request, or the answer to one whose body does not come or has more than `most` bytes."""
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            return await request.read()
+            return await request.clone(client_max_size=most).read()
     except TimeoutError:
         return _error(408, "RequestTimedOut", f"the body did not come within {BODY_SECONDS:g} s")
     except web.HTTPRequestEntityTooLarge:
-        return _error(413, "RequestTooLarge", f"a body may have {BODY_BYTES} bytes")
+        return _error(413, "RequestTooLarge", f"a body may have {most} bytes")
 
 
 async def _forward(server: Server, request: web.Request, allowed: Allowed) -> web.Response:
-    body = await _body(request)
+    body = await _body(request, allowed.body_bytes)
     if not isinstance(body, bytes):
         return body
+    if allowed.document and not _is_document(request.content_type, body):
+        return _error(400, "InvalidRequest", "the body must be a JSON object, sent as application/json")
     try:
         answer = await server.forward(
             allowed.method,
@@ -127,6 +127,13 @@ async def _forward(server: Server, request: web.Request, allowed: Allowed) -> we
     except ServerError as error:
         return _error(_STATUS_OF.get(error.reason, 502), error.reason, error.message)
     return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+
+
+def _is_document(content_type: str, body: bytes) -> bool:
+    try:
+        return content_type == "application/json" and isinstance(json.loads(body), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _health_handler(health: CachedHealth) -> Handler:

@@ -81,6 +81,18 @@ class Agent:
         """What `prepare` did to the data volume. Raises AgentError."""
         return await self._once("GET", "/v1/preparation")
 
+    async def site(self) -> Json:
+        """The site document in force. Raises AgentError; its reason is `NothingPublished` when there is none."""
+        return await self._once("GET", "/v1/site")
+
+    async def put_site(self, document: Mapping[str, Any]) -> None:
+        """Send a site document; it is in force unless a newer one is. Raises AgentError.
+
+        Args:
+            document: of at most 512 KiB as JSON (docs/reference/net-api.md).
+        """
+        await self._ask("PUT", "/v1/site", document)
+
     async def take(self, order: Mapping[str, Any], progress: Callable[[Json], None] = lambda _: None) -> Json:
         """Take a snapshot and return once it is kept. Raises AgentError.
 
@@ -132,6 +144,8 @@ class Agent:
             # The text of the error names address and port, no secret.
             said = "no answer in time" if isinstance(error, TimeoutError) else str(error)
             raise AgentError("Unreachable", f"the agent of the base does not answer: {said}") from error
+        if response.status == 204:
+            return response.status, {}
         try:
             answer = json.loads(content)
         except ValueError:

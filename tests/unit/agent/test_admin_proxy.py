@@ -108,7 +108,7 @@ async def test_a_redirection_is_never_followed(agent: Agent, server: FakeServer)
 
 
 async def test_a_large_body_is_refused(agent: Agent, server: FakeServer) -> None:
-    async with agent.call("POST", "/v1/checkpoint", data=b"x" * (web_module.BODY_BYTES + 1)) as response:
+    async with agent.call("POST", "/v1/checkpoint", data=b"x" * (allowlist.BODY_BYTES + 1)) as response:
         assert response.status == 413
     assert server.seen == []
 

@@ -18,6 +18,8 @@ from pronote_operator.agent.allowlist import Allowed, MethodNotAllowed, decide
         ("GET", "/v1/connections", "/v1/connections"),
         ("DELETE", "/v1/connections/7f3a", "/v1/connections/7f3a"),
         ("GET", "/v1/blocked-addresses", "/v1/blocked-addresses"),
+        ("GET", "/v1/site", "/v1/site"),
+        ("PUT", "/v1/site", "/v1/site"),
         ("DELETE", "/v1/blocked-addresses/192.0.2.7", "/v1/blocked-addresses/192.0.2.7"),
         ("DELETE", "/v1/blocked-addresses/2001:db8::7", "/v1/blocked-addresses/2001%3Adb8%3A%3A7"),
         ("DELETE", "/v1/blocked-addresses/2001%3Adb8%3A%3A7", "/v1/blocked-addresses/2001%3Adb8%3A%3A7"),
@@ -83,6 +85,14 @@ def test_only_a_checkpoint_may_take_minutes() -> None:
     assert isinstance(info, Allowed)
     assert checkpoint.seconds > 600
     assert info.seconds < 60
+
+
+def test_only_a_site_document_may_be_large() -> None:
+    site, checkpoint = decide("PUT", "/v1/site"), decide("POST", "/v1/checkpoint")
+    assert isinstance(site, Allowed)
+    assert isinstance(checkpoint, Allowed)
+    assert (site.body_bytes, site.document) == (512 << 10, True)
+    assert (checkpoint.body_bytes, checkpoint.document) == (64 << 10, False)
 
 
 @given(st.text(max_size=40))

@@ -85,18 +85,27 @@ async def test_work_is_asked_for_until_it_is_done(agent: Agent, script: Script) 
 
 
 async def test_each_question_has_its_place(agent: Agent, script: Script) -> None:
-    for _ in range(4):
+    for _ in range(6):
         script.say(200, {})
     await agent.snapshots()
     await agent.preparation()
     await agent.verify("archive-20261124T0130Z")
     await agent.delete(["a", "b"])
+    await agent.site()
+    await agent.put_site({"revision": 1})
     assert [(method, path, body) for method, path, body, _ in script.seen] == [
         ("GET", "/v1/snapshots", None),
         ("GET", "/v1/preparation", None),
         ("POST", "/v1/snapshots/archive-20261124T0130Z/verification", {}),
         ("POST", "/v1/deletions", {"names": ["a", "b"]}),
+        ("GET", "/v1/site", None),
+        ("PUT", "/v1/site", {"revision": 1}),
     ]
+
+
+async def test_an_answer_without_content_is_one(agent: Agent, script: Script) -> None:
+    script.answers.append(lambda: web.Response(status=204))
+    await agent.put_site({"revision": 1})
 
 
 @pytest.mark.parametrize(
