@@ -33,7 +33,7 @@ images: venv ## Build the images without Docker and load them into the local clu
 	@if $(LOCAL) status --instance real >/dev/null 2>&1; then $(LOCAL) load-image operator server; fi
 
 .PHONY: test
-test: lint up ## Everything: checks, and all tests, on a real cluster too
+test: lint test-programs up ## Everything: checks, and all tests, on a real cluster too
 	@$(PYTHON) -m pytest -q tests $(PYTEST)
 
 .PHONY: borg
@@ -54,8 +54,16 @@ test-api: venv ## Tests against a bare API server, of the chart, and of the aler
 	@$(LOCAL) build
 	@$(PYTHON) -m pytest -q tests/api tests/chart tests/alerts $(PYTEST)
 
+.PHONY: test-programs
+test-programs: venv # Traefik, Prometheus, Chromium: only tests need them
+	@$(LOCAL) build --with traefik prometheus browser
+
+.PHONY: test-net
+test-net: venv test-programs ## Tests of the Espaces, with real clients and a browser; no cluster
+	@$(PYTHON) -m pytest -q tests/net $(PYTEST)
+
 .PHONY: test-cluster
-test-cluster: up ## Tests on a real cluster only
+test-cluster: test-programs up ## Tests on a real cluster only
 	@$(PYTHON) -m pytest -q tests/cluster $(PYTEST)
 
 .PHONY: up

@@ -50,7 +50,7 @@ def name_service() -> list[Manifest]:
         {"apiGroups": [""], "resources": ["services", "pods", "namespaces"], "verbs": watch},
         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": watch},
     ]
-    return [service, endpoints, *_rights("coredns", rules)]
+    return [service, endpoints, *rights("coredns", rules)]
 
 
 def volumes() -> list[Manifest]:
@@ -79,8 +79,8 @@ def volumes() -> list[Manifest]:
     ]
     return [
         namespace,
-        *_rights("local-path-provisioner", provisioner_rules),
-        *_rights("volume-growth", growth_rules),
+        *rights("local-path-provisioner", provisioner_rules),
+        *rights("volume-growth", growth_rules),
         *storage_classes(fake=False),
     ]
 
@@ -124,8 +124,14 @@ def _storage_class(name: str, *, default: bool, expandable: bool, fake: bool) ->
     }
 
 
-def _rights(component: str, rules: list[dict[str, Any]]) -> list[Manifest]:
-    name = f"local-cluster:{component}"
+def user_name(component: str) -> str:
+    """As which user a component talks to the API server."""
+    return f"local-cluster:{component}"
+
+
+def rights(component: str, rules: list[dict[str, Any]]) -> list[Manifest]:
+    """A role with these rules for a component, and its binding."""
+    name = user_name(component)
     group = "rbac.authorization.k8s.io"
     role = {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules}
     binding = {

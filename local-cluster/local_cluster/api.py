@@ -23,6 +23,9 @@ _COLLECTIONS = {
     "StorageClass": "storageclasses",
     "ClusterRole": "clusterroles",
     "ClusterRoleBinding": "clusterrolebindings",
+    "CustomResourceDefinition": "customresourcedefinitions",
+    "GatewayClass": "gatewayclasses",
+    "IngressClass": "ingressclasses",
 }
 
 

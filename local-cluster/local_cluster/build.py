@@ -12,7 +12,7 @@ from local_cluster import toolchain
 from local_cluster.errors import LocalClusterError
 from local_cluster.locks import locked
 from local_cluster.paths import State
-from local_cluster.pins import COMPONENTS, Component, build_key, ldflags, module_version
+from local_cluster.pins import COMPONENTS, TRAEFIK, Component, build_key, ldflags, module_version
 from local_cluster.progress import Progress, elapsed
 
 FIRST_BUILD_BYTES = 12 * 1024**3
@@ -25,7 +25,7 @@ def build(state: State, progress: Progress, names: Iterable[str] | None = None) 
     Args:
         state: folder for the programs.
         progress: told which component is compiled, and how long it takes.
-        names: the components wanted; all by default.
+        names: the components wanted; by default all but Traefik.
 
     Returns:
         the names that were compiled; empty when everything was there.
@@ -33,8 +33,8 @@ def build(state: State, progress: Progress, names: Iterable[str] | None = None) 
     Raises:
         LocalClusterError: no compiler, no disk, or a compilation fails.
     """
-    wanted = None if names is None else set(names)
-    components = [component for component in COMPONENTS if wanted is None or component.name in wanted]
+    wanted = set(names) if names is not None else {component.name for component in COMPONENTS}
+    components = [component for component in (*COMPONENTS, TRAEFIK) if component.name in wanted]
     if not outdated(state, components):
         return []
     with locked(state.root / "build.lock"):
@@ -43,7 +43,7 @@ def build(state: State, progress: Progress, names: Iterable[str] | None = None) 
             return []
         _check_disk(state)
         go = toolchain.find(state, progress)
-        progress.say(f"Compiling {len(todo)} of {len(COMPONENTS)} programs with {go.version}; this is done once.")
+        progress.say(f"Compiling {len(todo)} of {len(components)} programs with {go.version}; this is done once.")
         started = time.monotonic()
         for number, component in enumerate(todo, 1):
             _compile(state, go, component, f"{number} of {len(todo)}", progress)

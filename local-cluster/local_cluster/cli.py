@@ -1,4 +1,4 @@
-"""Command line: python -m local_cluster build|images|up|down|status|load-image."""
+"""Command line: python -m local_cluster build|images|up|gateway|down|status|load-image."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from local_cluster import build, debian, images, targets
+from local_cluster import addresses, build, debian, gateway, images, pins, targets
 from local_cluster import options as instance_options
 from local_cluster.cluster import Cluster
 from local_cluster.errors import LocalClusterError
 from local_cluster.paths import State, default_state
 from local_cluster.progress import Progress
+
+_EXTRAS = (gateway.NAME, "prometheus", "browser")
+"""What only tests need: a gateway, a Prometheus (its program alone; nothing is started), Chromium."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,28 +39,43 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", type=Path, default=default_state(), help="state folder (default: %(default)s)")
     parser.add_argument("--quiet", action="store_true", help="report errors only")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("build", help="compile all programs that are missing, and fetch promtool")
+    built = commands.add_parser("build", help="compile all programs that are missing, and fetch promtool")
+    built.add_argument(
+        "--with", dest="extras", nargs="+", default=[], choices=_EXTRAS, help="also what only tests need"
+    )
     commands.add_parser("images", help="build the images of this project without Docker")
     up = commands.add_parser("up", help="start what does not run, then print the KUBECONFIG to use")
     up.add_argument("--fake", action="store_true", help="control plane with fake nodes, no root needed")
     up.add_argument("--api-only", action="store_true", help="etcd and API server alone")
     up.add_argument("--nodes", type=int, default=3, help="number of fake nodes (default: %(default)s)")
+    served = commands.add_parser("gateway", help="have Traefik serve Ingress and Gateway API; `up` comes first")
     down = commands.add_parser("down", help="stop and remove what was started; all instances unless one is named")
     down.add_argument("--kind", action="store_true", help="delete the demonstration's kind cluster too")
     status = commands.add_parser("status", help="which processes run")
     load = commands.add_parser("load-image", help="import image archives into the real node")
     load.add_argument("images", nargs="+", metavar="TAR_OR_NAME", help="an archive, or: operator, server (built first)")
-    for command, default in ((up, "real"), (down, None), (status, None), (load, "real")):
+    for command, default in ((up, "real"), (served, "real"), (down, None), (status, None), (load, "real")):
         command.add_argument("--instance", default=default, help="name of the instance")
     return parser
 
 
 def _build(parsed: argparse.Namespace, progress: Progress) -> None:
     state = State(parsed.state)
-    if not build.build(state, progress):
+    names = [component.name for component in pins.COMPONENTS]
+    if gateway.NAME in parsed.extras:
+        names.append(gateway.NAME)
+    if not build.build(state, progress, names):
         progress.say("Everything is compiled.")
-    if not shutil.which("promtool") and not (state.bin / "promtool").exists():
-        debian.extract("prometheus", "usr/bin/promtool", state.bin / "promtool", progress)
+    if "browser" in parsed.extras:
+        debian.install(debian.missing_packages(pins.BROWSER_PACKAGES), progress)
+    tools = ["promtool", *(["prometheus"] if "prometheus" in parsed.extras else [])]
+    missing = {
+        f"usr/bin/{name}": state.bin / name
+        for name in tools
+        if not shutil.which(name) and not (state.bin / name).exists()
+    }
+    if missing:
+        debian.extract("prometheus", missing, progress)
 
 
 def _up(parsed: argparse.Namespace, progress: Progress) -> None:
@@ -67,6 +85,11 @@ def _up(parsed: argparse.Namespace, progress: Progress) -> None:
     )
     cluster.up()
     print(f"export KUBECONFIG={cluster.kubeconfig}")
+
+
+def _gateway(parsed: argparse.Namespace, progress: Progress) -> None:
+    Cluster(parsed.state, parsed.instance, progress=progress).gateway()
+    print(f"http://{addresses.NODE_IP}:{gateway.HTTP_PORT} https://{addresses.NODE_IP}:{gateway.HTTPS_PORT}")
 
 
 def _down(parsed: argparse.Namespace, progress: Progress) -> None:
@@ -117,6 +140,7 @@ _COMMANDS = {
     "build": _build,
     "images": _images,
     "up": _up,
+    "gateway": _gateway,
     "down": _down,
     "status": _status,
     "load-image": _load_image,

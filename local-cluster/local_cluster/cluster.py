@@ -11,10 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from local_cluster import (
+    addons,
     build,
     components,
     configs,
     debian,
+    gateway,
     host,
     network,
     pins,
@@ -124,6 +126,24 @@ class Cluster:
             if not startup.is_up():
                 startup.run()
 
+    def gateway(self) -> None:
+        """Has Traefik serve Ingress and Gateway API on a real instance that is up; starts it anew when it would differ.
+
+        Raises:
+            LocalClusterError: the instance is not a real one, does not answer, or Traefik does not start.
+        """
+        options = self.options
+        if options.fake:
+            raise LocalClusterError(f"The instance {self.name!r} has no node for a gateway.", "Use a real one.")
+        build.build(self.state, self._progress, [gateway.NAME])
+        with locked(self.state.root / f"{self.name}.lock"):
+            pki.ensure_client(self.paths, options.server, gateway.NAME, addons.user_name(gateway.NAME))
+            spec = gateway.process(self.state, self.paths)
+            if not self.processes.is_current(spec):
+                self.processes.stop(spec.name)
+            with self._progress.step("the gateway"):
+                self._startup(options).gateway(spec, gateway.kinds(self.state, self._progress), gateway.manifests())
+
     def down(self) -> None:
         """Stops and removes exactly what was started: processes, containers, mounts, network, data."""
         with locked(self.state.root / f"{self.name}.lock"):
@@ -139,7 +159,7 @@ class Cluster:
 
     def status(self) -> dict[str, int | None]:
         """The processes the instance should have: name → process id, None where it does not run."""
-        running = {spec.name: self.processes.running(spec.name) for spec in self._specs(self.options)}
+        running = {name: self.processes.running(name) for name in self._names(self.options)}
         return {name: record.pid if record else None for name, record in running.items()}
 
     def start(self, name: str) -> None:
@@ -189,6 +209,11 @@ class Cluster:
     def _specs(self, options: Options) -> list[ProcessSpec]:
         return components.all_processes(self.state, self.paths, options)
 
+    def _names(self, options: Options) -> list[str]:
+        """The processes that should run, then those that were started beside them, such as the gateway."""
+        known = [spec.name for spec in self._specs(options)]
+        return [*known, *(name for name in self.processes.names() if name not in known)]
+
     def _spec(self, name: str) -> ProcessSpec:
         specs = {spec.name: spec for spec in self._specs(self.options)}
         if name not in specs:
@@ -229,8 +254,6 @@ class Cluster:
         return Startup(self.state, self.paths, options, self.processes, snapshotter, self._progress)
 
     def _end_processes(self, options: Options) -> None:
-        known = [spec.name for spec in self._specs(options)]
-        names = [*reversed(known), *(name for name in self.processes.names() if name not in known)]
-        for name in names:
+        for name in reversed(self._names(options)):
             # The data is about to be forgotten: nobody waits for the API server to drain its watches.
             self.processes.stop(name, patience=1.0 if name == "apiserver" else 10.0)

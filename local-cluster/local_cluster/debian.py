@@ -49,22 +49,21 @@ def install(packages: list[str], progress: Progress) -> None:
         _apt("install", "-y", "-qq", "--no-install-recommends", *packages)
 
 
-def extract(package: str, member: str, target: Path, progress: Progress) -> None:
-    """Takes one program out of a package without installing it: nothing is started, and no root is needed.
+def extract(package: str, members: Mapping[str, Path], progress: Progress) -> None:
+    """Takes programs out of a package without installing it: nothing is started, and no root is needed.
 
     Args:
-        member: path of the program inside the package, such as `usr/bin/promtool`.
-        target: where it is put.
+        members: path of a program inside the package, such as `usr/bin/promtool` → where it is put.
 
     Raises:
-        LocalClusterError: no apt, the package cannot be fetched, or has no such program.
+        LocalClusterError: no apt, the package cannot be fetched, or lacks one of them.
     """
+    names = " and ".join(target.name for target in members.values())
     if not shutil.which("apt-get"):
         raise LocalClusterError(
-            f"{target.name} is missing.", f"Put it on the PATH (this machine has no apt-get to fetch {package} with)."
+            f"Missing: {names}.", f"Put it on the PATH (this machine has no apt-get to fetch {package} with)."
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with progress.step(f"{target.name} from the Debian package {package}"), tempfile.TemporaryDirectory() as folder:
+    with progress.step(f"{names} from the Debian package {package}"), tempfile.TemporaryDirectory() as folder:
         try:
             _apt("download", "-qq", package, folder=folder)
         except LocalClusterError:
@@ -74,12 +73,14 @@ def extract(package: str, member: str, target: Path, progress: Progress) -> None
             _apt("download", "-qq", package, folder=folder)
         (archive,) = Path(folder).glob("*.deb")
         unpack = subprocess.run(["dpkg-deb", "--extract", archive, folder], capture_output=True, text=True, check=False)
-        found = Path(folder) / member
-        if unpack.returncode or not found.is_file():
-            raise LocalClusterError(f"The package {package} has no {member}.", unpack.stderr.strip())
-        fresh = target.with_name(f".{target.name}.new")
-        shutil.move(found, fresh)
-        fresh.replace(target)
+        for member, target in members.items():
+            found = Path(folder) / member
+            if unpack.returncode or not found.is_file():
+                raise LocalClusterError(f"The package {package} has no {member}.", unpack.stderr.strip())
+            target.parent.mkdir(parents=True, exist_ok=True)
+            fresh = target.with_name(f".{target.name}.new")
+            shutil.move(found, fresh)
+            fresh.replace(target)
 
 
 def _apt(*arguments: str, folder: str | None = None) -> None:

@@ -41,6 +41,15 @@ DEBIAN_PACKAGES = {
 """Debian packages of a real node, and of tests that look into its volumes, and the program (or file) that shows each is
 there."""
 
+BROWSER_PACKAGES = {
+    "chromium": "chromium",
+    "chromium-driver": "chromedriver",
+    "libnss3-tools": "certutil",
+    "fonts-dejavu-core": "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
+}
+"""Debian packages of tests that use a browser, which must be told of a test's own authority, and needs a font that has
+the letters of French."""
+
 
 @dataclass(frozen=True)
 class Component:
@@ -82,6 +91,10 @@ COMPONENTS = (
 )
 """In building order: what the control plane needs comes first."""
 
+TRAEFIK = Component("traefik", "traefik", "github.com/traefik/traefik/v3/cmd/traefik")
+"""A real controller of Ingress and Gateway API. Only tests of what is published need it, and it takes minutes to
+compile: a cluster starts without."""
+
 
 def module_version(component: Component) -> str:
     """The version of the module that provides a component, as its pinned go.mod says.
@@ -116,6 +129,8 @@ def ldflags(component: Component) -> str:
             ]
     if component.name == "helm":
         flags.append(f"-X helm.sh/helm/v4/internal/version.version={module_version(component)}")
+    if component.name == "traefik":
+        flags.append(f"-X github.com/traefik/traefik/v3/pkg/version.Version={module_version(component)}")
     return " ".join(flags)
 
 

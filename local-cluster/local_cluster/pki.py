@@ -81,6 +81,24 @@ def ensure(instance: Instance, server: str) -> None:
     done.touch()
 
 
+def ensure_client(instance: Instance, server: str, user: str, common_name: str) -> None:
+    """Makes the certificate and the kubeconfig of a further user of an instance with a PKI, unless they are there.
+
+    Args:
+        instance: whose folder they go to.
+        server: URL of the API server.
+        user: name of the kubeconfig.
+        common_name: as which the API server knows the user.
+    """
+    if instance.kubeconfig(user).exists():
+        return
+    authority = x509.load_pem_x509_certificate((instance.pki / "ca.crt").read_bytes())
+    key = serialization.load_pem_private_key((instance.pki / "ca.key").read_bytes(), password=None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    _issue(instance.pki, _Leaf(user, common_name), authority, key, ExtendedKeyUsageOID.CLIENT_AUTH, names=())
+    write_private(instance.kubeconfig(user), kubeconfig(instance.pki, user, server, instance.name))
+
+
 def kubeconfig(pki: Path, user: str, server: str, name: str) -> str:
     """A kubeconfig with everything inside, so that it can be copied (JSON, which is YAML).
 

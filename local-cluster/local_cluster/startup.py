@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from local_cluster import addons, addresses, components, network, node_tools, runtime
+from local_cluster import addons, addresses, components, gateway, network, node_tools, runtime
 from local_cluster.api import Api, ApiError, Manifest
 from local_cluster.errors import LocalClusterError
 from local_cluster.options import Options
@@ -90,6 +90,22 @@ class Startup:
             with self._progress.step("fake nodes" if options.fake else "the node"):
                 self._wait("the node", [spec.name for spec in self._specs], self._nodes_are_ready)
 
+    def gateway(self, spec: ProcessSpec, kinds: Sequence[Manifest], manifests: Sequence[Manifest]) -> None:
+        """Applies the Gateway API's kinds and what the gateway's process needs, starts it, and waits until it answers.
+
+        Raises:
+            LocalClusterError: it ends, or does not answer in time.
+            ApiError: the API server refuses an object, or does not answer.
+        """
+        for manifest in kinds:
+            self._api.apply(manifest)
+        names = [kind["metadata"]["name"] for kind in kinds]
+        self._wait("the Gateway API", ["apiserver"], lambda: all(map(self._is_established, names)))
+        for manifest in manifests:
+            self._api.apply(manifest)
+        self._processes.start(spec)
+        self._wait("the gateway", [spec.name], gateway.answers)
+
     def wait_for(self, name: str) -> None:
         """Waits until a process answers; those that nobody asks anything count as ready at once."""
         if name == "apiserver":
@@ -115,6 +131,11 @@ class Startup:
         except ApiError:
             return False
         return names <= {node["metadata"]["name"] for node in nodes if _is_ready(node)}
+
+    def _is_established(self, kind: str) -> bool:
+        found = self._api.get(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{kind}")
+        conditions = found.get("status", {}).get("conditions") or []
+        return any(item["type"] == "Established" and item["status"] == "True" for item in conditions)
 
     def _wait(self, what: str, names: Sequence[str], done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_SECONDS

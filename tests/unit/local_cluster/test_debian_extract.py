@@ -1,4 +1,4 @@
-"""One program is taken out of a Debian package, which is not installed: its services never start."""
+"""Programs are taken out of a Debian package, which is not installed: its services never start."""
 
 import subprocess
 from pathlib import Path
@@ -39,7 +39,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_program_works_where_it_was_put_and_nothing_is_installed(machine: Path, tmp_path: Path) -> None:
     target = tmp_path / "state" / "bin" / "tool"
     (tmp_path / "lists").touch()
-    debian.extract("tools", "usr/bin/tool", target, QUIET)
+    debian.extract("tools", {"usr/bin/tool": target}, QUIET)
     assert subprocess.run([target], capture_output=True, text=True, check=True).stdout == "it works\n"
     assert "install" not in machine.read_text()
     assert [path.name for path in target.parent.iterdir()] == ["tool"]
@@ -52,21 +52,21 @@ def test_lists_that_are_missing_are_fetched_by_root_only(
     monkeypatch.setattr("os.geteuid", lambda: user)
     target = tmp_path / "tool"
     if updates:
-        debian.extract("tools", "usr/bin/tool", target, QUIET)
+        debian.extract("tools", {"usr/bin/tool": target}, QUIET)
     else:
         with pytest.raises(LocalClusterError, match="download"):
-            debian.extract("tools", "usr/bin/tool", target, QUIET)
+            debian.extract("tools", {"usr/bin/tool": target}, QUIET)
     assert ("update" in machine.read_text()) == updates == target.exists()
 
 
 def test_a_package_without_the_program_is_said_so(machine: Path, tmp_path: Path) -> None:
     (tmp_path / "lists").touch()
     with pytest.raises(LocalClusterError, match="The package tools has no usr/bin/other"):
-        debian.extract("tools", "usr/bin/other", tmp_path / "other", QUIET)
+        debian.extract("tools", {"usr/bin/other": tmp_path / "other"}, QUIET)
 
 
 def test_a_machine_without_apt_is_told_to_bring_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(LocalClusterError, match="tool is missing") as told:
-        debian.extract("tools", "usr/bin/tool", tmp_path / "tool", QUIET)
+    with pytest.raises(LocalClusterError, match="Missing: tool") as told:
+        debian.extract("tools", {"usr/bin/tool": tmp_path / "tool"}, QUIET)
     assert "Put it on the PATH" in str(told.value)

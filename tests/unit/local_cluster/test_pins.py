@@ -8,9 +8,10 @@ import pytest
 
 from local_cluster import build, pins
 from local_cluster.paths import State
-from local_cluster.pins import COMPONENTS, Component
+from local_cluster.pins import COMPONENTS, TRAEFIK, Component
 
-FOREIGN = [component for component in COMPONENTS if component.package != "."]
+ALL = (*COMPONENTS, TRAEFIK)
+FOREIGN = [component for component in ALL if component.package != "."]
 
 
 @pytest.mark.parametrize("component", FOREIGN, ids=lambda component: component.name)
@@ -23,7 +24,7 @@ def test_every_module_of_a_component_has_its_checksum(component: Component) -> N
     assert "h1:" in (component.pins / "go.sum").read_text()
 
 
-@pytest.mark.parametrize("component", COMPONENTS, ids=lambda component: component.name)
+@pytest.mark.parametrize("component", ALL, ids=lambda component: component.name)
 def test_no_component_wants_a_newer_go_than_the_oldest_that_is_accepted(component: Component) -> None:
     found = re.search(r"^go (\d+)\.(\d+)\.(\d+)$", (component.pins / "go.mod").read_text(), re.MULTILINE)
     assert found

@@ -54,3 +54,15 @@ def test_the_administrators_kubeconfig_is_complete(instance: Instance, tmp_path:
 def test_the_administrator_is_of_the_group_that_may_do_everything(instance: Instance) -> None:
     certificate = x509.load_pem_x509_certificate((instance.pki / "admin.crt").read_bytes())
     assert "O=system:masters" in certificate.subject.rfc4514_string()
+
+
+def test_a_further_user_may_come_later_and_is_known_by_a_name_of_its_own(instance: Instance) -> None:
+    pki.ensure_client(instance, "https://127.0.0.1:6443", "gateway", "local-cluster:gateway")
+    content = json.loads(instance.kubeconfig("gateway").read_text())
+    shown = base64.b64decode(content["users"][0]["user"]["client-certificate-data"])
+    certificate = x509.load_pem_x509_certificate(shown)
+    assert certificate.subject.rfc4514_string() == "CN=local-cluster:gateway"
+    authority = x509.load_pem_x509_certificate((instance.pki / "ca.crt").read_bytes())
+    certificate.verify_directly_issued_by(authority)
+    pki.ensure_client(instance, "https://127.0.0.1:6443", "gateway", "local-cluster:gateway")
+    assert json.loads(instance.kubeconfig("gateway").read_text()) == content
