@@ -8,6 +8,7 @@ import pytest
 from local_cluster import addresses, build, components, gateway, options
 from local_cluster.addresses import REAL_PORTS
 from local_cluster.paths import Instance, State
+from local_cluster.pins import Component
 from local_cluster.processes import ProcessSpec
 from local_cluster.progress import Progress
 
@@ -39,7 +40,7 @@ def test_no_cluster_waits_for_it_to_be_compiled(tmp_path: Path, monkeypatch: pyt
     assert all(gateway.NAME not in components.required_programs(kind) for kind in kinds)
     looked_for: list[str] = []
 
-    def outdated(_state: State, wanted: list[build.Component]) -> list[build.Component]:
+    def outdated(_state: State, wanted: list[Component]) -> list[Component]:
         looked_for.extend(component.name for component in wanted)
         return []
 
