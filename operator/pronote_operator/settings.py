@@ -41,6 +41,12 @@ class Settings(BaseSettings):
     service_account: str = Field(
         default="pronote-operator", description="The operator's ServiceAccount, bound as above."
     )
+    ent_catalogue: str = Field(
+        default="pronote-operator-ents",
+        min_length=1,
+        max_length=253,
+        description="ConfigMap with the catalogue of ENTs, in the operator's own namespace.",
+    )
     workers: int = Field(default=16, ge=1, le=256, description="Bases that are reconciled at the same time.")
     max_concurrent_restores: int = Field(
         default=10, ge=1, le=1000, description="Bases that are restored in place at the same time; others wait."

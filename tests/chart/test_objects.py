@@ -145,6 +145,7 @@ def test_the_network_policy_limits_both_directions(manifests: list[Manifest]) ->
     assert [[port["port"] for port in rule["ports"]] for rule in spec["egress"]] == [
         [443, 6443],
         [8080, 8443],
+        [443],
         [53, 53],
     ]
     assert spec["egress"][1]["to"][0]["podSelector"]["matchLabels"] == {
@@ -155,8 +156,12 @@ def test_the_network_policy_limits_both_directions(manifests: list[Manifest]) ->
 
 def test_the_network_policy_can_be_narrowed() -> None:
     peers = "networkPolicy.metricsPeers[0].namespaceSelector.matchLabels.team=monitoring"
-    spec = one(render("--set", f"networkPolicy.apiServer.cidrs={{10.96.0.1/32}},{peers}"), "NetworkPolicy")["spec"]
+    api = "networkPolicy.apiServer.cidrs={10.96.0.1/32}"
+    cas = "networkPolicy.cas.ports={443,8443},networkPolicy.cas.peers[0].ipBlock.cidr=192.0.2.0/24"
+    spec = one(render("--set", api, "--set", cas, "--set", peers), "NetworkPolicy")["spec"]
     assert spec["egress"][0]["to"] == [{"ipBlock": {"cidr": "10.96.0.1/32"}}]
+    assert [port["port"] for port in spec["egress"][2]["ports"]] == [443, 8443]
+    assert spec["egress"][2]["to"] == [{"ipBlock": {"cidr": "192.0.2.0/24"}}]
     allowed: list[dict[str, Any]] = spec["ingress"][0]["from"]
     assert allowed[0] == {"namespaceSelector": {"matchLabels": {"team": "monitoring"}}}
     assert allowed[1]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "test"

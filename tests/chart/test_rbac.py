@@ -90,14 +90,16 @@ def test_the_cluster_wide_roles_are_what_the_reference_explains(cluster_wide: li
     assert rules_of(one(cluster_wide, "ClusterRole", "pronote-operator")) == everywhere
     assert rules_of(one(cluster_wide, "ClusterRole", "pronote-operator-secrets")) == documented("Secrets")
     assert rules_of(one(cluster_wide, "Role", "pronote-operator-lease")) == documented("Lease")
-    assert len(roles(cluster_wide)) == 3
+    assert rules_of(one(cluster_wide, "Role", "pronote-operator-ents")) == documented("ENT catalogue")
+    assert len(roles(cluster_wide)) == 4
 
 
 def test_the_namespaced_roles_are_what_the_reference_explains(namespaced: list[Manifest]) -> None:
     here = documented("Bases and their children") | documented("Secrets")
     for role in (m for m in roles(namespaced) if m["metadata"].get("namespace") in ("schools", "ten-schools")):
         assert rules_of(role) == here
-    assert len(roles(namespaced)) == 4
+    assert rules_of(one(namespaced, "Role", "pronote-operator-ents")) == documented("ENT catalogue")
+    assert len(roles(namespaced)) == 5
 
 
 def test_the_roles_for_users_are_what_the_reference_explains(cluster_wide: list[Manifest]) -> None:

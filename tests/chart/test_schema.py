@@ -16,6 +16,8 @@ VALUES: dict[str, Any] = yaml.safe_load(VALUES_TEXT)
 
 OPEN = {"global"}
 """`global` belongs to a chart that contains this one."""
+ANY_NAME = "any-name"
+"""Stands for each name in a map of names to objects."""
 
 
 def resolved(node: dict[str, Any]) -> dict[str, Any]:
@@ -37,6 +39,8 @@ def objects(
         yield from objects(child, (*path, key))
     if "items" in node:
         yield from objects(node["items"], (*path, 0))
+    if "$ref" in (node.get("additionalProperties") or {}):
+        yield from objects(node["additionalProperties"], (*path, ANY_NAME))
 
 
 CLOSED = [path for path, node in objects(SCHEMA) if node.get("additionalProperties") is False]
@@ -49,11 +53,12 @@ def nested(path: tuple[str | int, ...], leaf: object) -> object:
     return leaf
 
 
-def test_every_object_is_closed_or_a_map_of_strings() -> None:
+def test_every_object_is_closed_or_a_map_of_strings_or_of_closed_objects() -> None:
     for path, node in objects(SCHEMA):
         if path and path[0] in OPEN:
             continue
-        assert node.get("additionalProperties") in (False, {"type": "string"}), path
+        others = node.get("additionalProperties")
+        assert others in (False, {"type": "string"}) or set(others or ()) == {"$ref"}, path
 
 
 @pytest.mark.parametrize("path", CLOSED, ids=lambda path: ".".join(map(str, path)) or "top")
@@ -103,7 +108,11 @@ def test_values_and_schema_have_the_same_keys() -> None:
         }
 
     for path, node in objects(SCHEMA):
-        if 0 in path or node.get("additionalProperties") is not False or node == SCHEMA["definitions"]["quantities"]:
+        if (
+            {0, ANY_NAME} & set(path)
+            or node.get("additionalProperties") is not False
+            or node == SCHEMA["definitions"]["quantities"]
+        ):
             continue
         values: Any = VALUES
         for step in path:

@@ -10,7 +10,7 @@ from tests.chart.rendering import CHART, Manifest, one, render
 
 PREFIX = "PRONOTE_OPERATOR_"
 
-ELSEWHERE = {"image", "image_pull_policy", "watch_namespaces", "service_account", "role_for_secrets"}
+ELSEWHERE = {"image", "image_pull_policy", "watch_namespaces", "service_account", "role_for_secrets", "ent_catalogue"}
 """Settings that follow from other values than `settings.*`."""
 
 

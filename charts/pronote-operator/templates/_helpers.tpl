@@ -48,6 +48,10 @@ app.kubernetes.io/part-of: pronote
 {{- end -}}
 {{- end -}}
 
+{{- define "pronote-operator.entCatalogue" -}}
+{{- printf "%s-ents" (include "pronote-operator.fullname" .) -}}
+{{- end -}}
+
 {{- define "pronote-operator.podSecurityContext" -}}
 runAsNonRoot: true
 runAsUser: 10001

@@ -19,6 +19,12 @@
 - apiGroups: [pronote.hosting]
   resources: [pronotebases/status]
   verbs: [patch]
+- apiGroups: [pronote.hosting]
+  resources: [casdelegations]
+  verbs: [list, watch]
+- apiGroups: [pronote.hosting]
+  resources: [casdelegations/status]
+  verbs: [patch]
 - apiGroups: [apps]
   resources: [statefulsets]
   verbs: [get, list, watch, create, patch]
@@ -65,4 +71,12 @@
   resources: [leases]
   resourceNames: [pronote-operator]
   verbs: [get, update]
+{{- end -}}
+
+{{- /* In the operator's own namespace: in namespaced mode it may read nothing else there. */ -}}
+{{- define "pronote-operator.rules.catalogue" -}}
+- apiGroups: [""]
+  resources: [configmaps]
+  resourceNames: [{{ include "pronote-operator.entCatalogue" . }}]
+  verbs: [list, watch]
 {{- end -}}

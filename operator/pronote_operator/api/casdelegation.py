@@ -14,6 +14,16 @@ AttributeName = Annotated[
     str, Text(128, "^[A-Za-z_][A-Za-z0-9_.:-]*$", "the name of an attribute: a letter, then letters, digits and '_.:-'")
 ]
 
+CasUrl = Annotated[
+    str,
+    Text(
+        2048,
+        r"^https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~%/-]*)?$",
+        "an https URL without a query, such as https://cas.example.org/cas",
+    ),
+]
+Protocol = Literal["CAS3", "CAS2", "SAML1"]
+
 
 class CaBundle(Part):
     """Certificates that sign the CAS server's own."""
@@ -27,15 +37,8 @@ class CaBundle(Part):
 class Cas(Part):
     """A CAS server that the catalogue does not have."""
 
-    url: Annotated[
-        str,
-        Text(
-            2048,
-            r"^https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~%/-]*)?$",
-            "an https URL without a query, such as https://cas.example.org/cas",
-        ),
-    ] = Field(description="Address of the CAS server, as far as /login exclusively.")
-    protocol: Literal["CAS3", "CAS2", "SAML1"] = Field(default="CAS3", description="Protocol of ticket validation.")
+    url: CasUrl = Field(description="Address of the CAS server, as far as /login exclusively.")
+    protocol: Protocol = Field(default="CAS3", description="Protocol of ticket validation.")
     ca_bundle: CaBundle | None = Field(
         default=None, description="Certificates that sign the server's own; absent: the well-known authorities."
     )
