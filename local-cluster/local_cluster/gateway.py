@@ -47,6 +47,7 @@ def process(state: State, instance: Instance) -> ProcessSpec:
             f"--entrypoints.web.address={addresses.NODE_IP}:{HTTP_PORT}",
             f"--entrypoints.websecure.address={addresses.NODE_IP}:{HTTPS_PORT}",
             f"--entrypoints.ping.address={addresses.LOOPBACK}:{PING_PORT}",
+            "--entrypoints.websecure.http.tls=true",
             "--entrypoints.web.asdefault=true",
             "--entrypoints.websecure.asdefault=true",
             "--ping.entrypoint=ping",
