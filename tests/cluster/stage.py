@@ -153,7 +153,7 @@ def no_other_operator(stage: Stage) -> Iterator[None]:
         yield
     finally:
         for release in installed:
-            stage.helm("rollback", release["name"], "--namespace", release["namespace"], "--wait")
+            stage.helm("rollback", release["name"], release["revision"], "--namespace", release["namespace"], "--wait")
 
 
 @contextmanager

@@ -3,52 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.cluster.backups import policy, wait_restored
+from tests.cluster.people import Person
 from tests.cluster.schools import School
 from tests.cluster.stage import Stage
 
 PASSWORD = "Rentree-2026-cahier"
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody at a terminal with kubectl and the plugin on the PATH."""
-
-    school: School
-
-    def pronote(self, command: str, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        """Run a command about the base.
-
-        Raises:
-            AssertionError: it did not end with this code.
-        """
-        programs = [self.school.cluster.state.bin, Path(sys.executable).parent]
-        environment = {
-            **os.environ,
-            "PATH": os.pathsep.join([*map(str, programs), os.environ["PATH"]]),
-            "KUBECONFIG": str(self.school.cluster.kubeconfig),
-        }
-        base = (self.school.name, *arguments, "--namespace", self.school.namespace)
-        done = subprocess.run(
-            ["kubectl", "pronote", command, *base],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
-        assert done.returncode == code, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pronote_operator.cli.asking import Namespace, ask, explain, refuse
+from pronote_operator.cli.connections import blocked, connections, disconnect, unblock
 from pronote_operator.cli.snapshots import backup, restore, snapshots
 
 cli = typer.Typer(
@@ -61,7 +62,7 @@ def parameters(
         explain(f"Wrote {output}")
 
 
-for command in (snapshots, backup, restore):
+for command in (snapshots, backup, restore, connections, disconnect, blocked, unblock):
     cli.command()(command)
 
 

@@ -12,8 +12,10 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
+import yarl
 
 ANSWER_SECONDS = 40.0
 """The agent answers within 20 s, if only to say how far it is."""
@@ -93,6 +95,22 @@ class Agent:
         """
         await self._ask("PUT", "/v1/site", document)
 
+    async def connections(self) -> Json:
+        """Who is connected, and the places of the licences. Raises AgentError."""
+        return await self._once("GET", "/v1/connections")
+
+    async def disconnect(self, connection: str) -> bool:
+        """End a connection by its id; whether there was one. Raises AgentError."""
+        return await self._removed(f"/v1/connections/{quote(connection, safe='')}")
+
+    async def blocked_addresses(self) -> Json:
+        """The addresses that are suspended. Raises AgentError."""
+        return await self._once("GET", "/v1/blocked-addresses")
+
+    async def release(self, address: str) -> bool:
+        """Release an address; whether it was suspended. Raises AgentError."""
+        return await self._removed(f"/v1/blocked-addresses/{quote(address, safe='')}")
+
     async def take(self, order: Mapping[str, Any], progress: Callable[[Json], None] = lambda _: None) -> Json:
         """Take a snapshot and return once it is kept. Raises AgentError.
 
@@ -126,12 +144,22 @@ class Agent:
     async def _once(self, method: str, path: str) -> Json:
         return (await self._ask(method, path))[1]
 
+    async def _removed(self, path: str) -> bool:
+        try:
+            await self._ask("DELETE", path)
+        except AgentError as error:
+            if error.reason == "NotFound":
+                return False
+            raise
+        return True
+
     async def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Json]:
         host = f"[{self._address.host}]" if ":" in self._address.host else self._address.host
         try:
             async with self._session.request(
                 method,
-                f"https://{host}:{self._address.port}{path}",
+                # Paths are encoded by whoever makes them, and sent as they are.
+                yarl.URL(f"https://{host}:{self._address.port}{path}", encoded=True),
                 json=body,
                 headers={"Authorization": f"Bearer {self._address.token}"},
                 ssl=self._trust,

@@ -44,6 +44,10 @@ class KubeClient:
         """The library's client, for the library's own tools (leader election)."""
         return self._requests
 
+    async def headers(self) -> dict[str, str]:
+        """What every request bears: who asks."""
+        return await self._headers(self._requests)
+
     async def close(self) -> None:
         """Close both sessions."""
         await self._requests.close()  # type: ignore[no-untyped-call]

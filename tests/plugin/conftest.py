@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 
 from pronote_operator.cli import waiting
 from pronote_operator.cli.main import cli
+from tests.plugin.fakeapi import FakeApi
+from tests.plugin.fakepod import FakePod
 from tests.support.kubeconfig import write_kubeconfig
-from tests.unit.cli.fakeapi import FakeApi
 
 Object = dict[str, Any]
 
@@ -104,8 +105,17 @@ def api() -> Iterator[FakeApi]:
 
 
 @pytest.fixture
-def plugin(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plugin:
-    """`kubectl pronote …`, with a context whose namespace is `schools`."""
+def pod() -> Iterator[FakePod]:
+    """An API server with the school, whose agent can be reached through it."""
+    with FakePod() as api:
+        api.add(school())
+        yield api
+
+
+@pytest.fixture
+def plugin(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plugin:
+    """`kubectl pronote …`, with a context whose namespace is `schools`, at the API server of the test."""
+    api: FakeApi = request.getfixturevalue("pod" if "pod" in request.fixturenames else "api")
     monkeypatch.setattr(waiting, "POLL_SECONDS", 0.02)
     kubeconfig = str(write_kubeconfig(tmp_path / "kubeconfig", api.url, namespace="schools"))
     # Not through os.environ: the library reads KUBECONFIG when it is imported, which may have been in an earlier test.

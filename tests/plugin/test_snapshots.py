@@ -6,8 +6,8 @@ import json
 
 import yaml
 
-from tests.unit.cli.conftest import Plugin, condition, school
-from tests.unit.cli.fakeapi import FakeApi
+from tests.plugin.conftest import Plugin, condition, school
+from tests.plugin.fakeapi import FakeApi
 
 
 def test_the_table_has_the_newest_first_and_the_time_of_the_school(plugin: Plugin) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pronote_operator.api.snapshots import SnapshotKind, parsed_name
-from tests.unit.cli.conftest import Plugin, condition, school
-from tests.unit.cli.fakeapi import FakeApi
+from tests.plugin.conftest import Plugin, condition, school
+from tests.plugin.fakeapi import FakeApi
 
 REQUEST = "pronote.hosting/snapshot-request"
 Object = dict[str, Any]

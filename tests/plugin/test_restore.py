@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from pronote_operator.api.pronotebase import RestoreRequest
-from tests.unit.cli.conftest import Plugin, school
-from tests.unit.cli.fakeapi import FakeApi
+from tests.plugin.conftest import Plugin, school
+from tests.plugin.fakeapi import FakeApi
 
 NEWEST = "sauvegarde-20261124T0800Z"
 ARCHIVE = "archive-20261123T0130Z"

@@ -50,23 +50,23 @@ class FakeApi(ThreadedServer):
         """Where it answers."""
         return f"http://127.0.0.1:{self.port}"
 
-    async def _handle(self, request: web.Request) -> web.Response:
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(f"{request.method} {request.path}")
         found = PATH.fullmatch(request.path)
         if not found:
-            return _refusal(404, "the server could not find the requested resource")
+            return refusal(404, "the server could not find the requested resource")
         namespace, name = found[1], found[2]
         if name is None:
             items = [base for key, base in sorted(self.bases.items()) if namespace in (None, key[0])]
             return web.json_response({"kind": "List", "metadata": {}, "items": items})
         base = self.bases.get((namespace, name))
         if base is None or len(self.requests) > MOST_REQUESTS:
-            return _refusal(404, f'pronotebases.pronote.hosting "{name}" not found')
+            return refusal(404, f'pronotebases.pronote.hosting "{name}" not found')
         if request.method == "PATCH":
             return await self._patch(request, base)
         if self.broken:
             self.broken -= 1
-            return _refusal(500, "etcdserver: leader changed")
+            return refusal(500, "etcdserver: leader changed")
         if self.writes and self.after_write:
             self.after_write.pop(0)(base)
         return web.json_response(base)
@@ -75,10 +75,10 @@ class FakeApi(ThreadedServer):
         body = json.loads(await request.read())
         query = dict(request.query)
         if self.refused:
-            return _refusal(*self.refused)
+            return refusal(*self.refused)
         wanted = body.get("spec", {}).get("restore")
         if wanted and self.held_by and query.get("force") != "true" and base["spec"].get("restore") != wanted:
-            return _refusal(
+            return refusal(
                 409, f'Apply failed with 1 conflict: conflict with "{self.held_by}": .spec.restore.requestId'
             )
         self.writes.append((request.content_type, query, body))
@@ -88,6 +88,7 @@ class FakeApi(ThreadedServer):
         return web.json_response(base)
 
 
-def _refusal(status: int, message: str) -> web.Response:
+def refusal(status: int, message: str) -> web.Response:
+    """The API server's answer to what it does not do."""
     body = {"kind": "Status", "status": "Failure", "code": status, "message": message, "reason": "Refused"}
     return web.json_response(body, status=status)
