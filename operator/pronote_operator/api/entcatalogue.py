@@ -16,9 +16,9 @@ from .schema import Text
 CATALOGUE_KEY = "ents.yaml"
 """Key of the catalogue's ConfigMap."""
 
-MAX_BUNDLE_CHARACTERS = 64 * 1024
-"""Longest PEM text of certificates. A publication has at most nine delegations (one an Espace), and the document that
-carries their certificates must fit in a ConfigMap (1 MiB)."""
+MAX_BUNDLE_CHARACTERS = 48 * 1024
+"""Longest PEM text of certificates. A publication has at most nine delegations (one an Espace), and the site document
+with the certificates of all of them has at most 512 KiB."""
 
 
 class EntAttributes(IdentityAttributes):

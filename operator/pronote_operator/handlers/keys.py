@@ -29,3 +29,13 @@ def policy_key(name: str) -> Key:
 def channel_key(name: str) -> Key:
     """Key of a VersionChannel."""
     return Key("VersionChannel", "", name)
+
+
+def publication_key(namespace: str, name: str) -> Key:
+    """Key of a Publication."""
+    return Key("Publication", namespace, name)
+
+
+def delegation_key(namespace: str, name: str) -> Key:
+    """Key of a CasDelegation."""
+    return Key("CasDelegation", namespace, name)

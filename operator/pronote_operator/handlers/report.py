@@ -10,7 +10,7 @@ from pronote_operator.api.constants import API_VERSION
 from pronote_operator.api.pronotebase import PronoteBase
 from pronote_operator.cluster.client import KubeClient, Object
 from pronote_operator.cluster.events import About, EventRecorder
-from pronote_operator.cluster.kinds import BASES, CHANNELS, POLICIES, Kind
+from pronote_operator.cluster.kinds import BASES, CHANNELS, DELEGATIONS, POLICIES, Kind
 from pronote_operator.errors import ApiError
 from pronote_operator.handlers.keys import Key
 from pronote_operator.handlers.store import ObjectStore
@@ -29,12 +29,14 @@ class Reporter:
 
     async def base(self, base: PronoteBase, key: Key, status: Object) -> None:
         """Write the status of a base if it changed, and post Events for the changes people want to know."""
-        before = await self._write(BASES, key, base.metadata.uid, status)
-        if before is None:
-            return
-        about = About("PronoteBase", key.namespace, key.name, base.metadata.uid)
-        for warning, reason, action, note in _news(before, status):
-            await self._recorder.post(about, warning=warning, reason=reason, action=action, note=note)
+        await self._write_and_tell(BASES, key, base.metadata.uid, status)
+
+    async def delegation(self, key: Key, uid: str, status: Object) -> None:
+        """Write the status of a delegation if it changed, and post Events.
+
+        Whether its CAS server answers is none of them: a thousand schools share one, and a condition tells it.
+        """
+        await self._write_and_tell(DELEGATIONS, key, uid, status)
 
     async def channel(self, key: Key, uid: str, status: Object) -> None:
         """Write the status of a channel if it changed."""
@@ -49,6 +51,14 @@ class Reporter:
         body = self._store.get(key)
         if body is not None:
             about = About("PronoteBase", key.namespace, key.name, body["metadata"]["uid"])
+            await self._recorder.post(about, warning=warning, reason=reason, action=action, note=note)
+
+    async def _write_and_tell(self, kind: Kind, key: Key, uid: str, status: Object) -> None:
+        before = await self._write(kind, key, uid, status)
+        if before is None:
+            return
+        about = About(kind.kind, key.namespace, key.name, uid)
+        for warning, reason, action, note in _news(before, status):
             await self._recorder.post(about, warning=warning, reason=reason, action=action, note=note)
 
     async def _write(self, kind: Kind, key: Key, uid: str, status: Object) -> Object | None:
@@ -97,7 +107,8 @@ def _news(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[boo
     ready = find_condition(new, "Ready")
     was = find_condition(old, "Ready")
     if ready is not None and was is not None and was["status"] != ready["status"]:
-        if ready["status"] == "True" and (before.get("version") or {}).get("current"):
+        known = (before.get("version") or {}).get("current") or was["reason"] == "DelegationChanging"
+        if ready["status"] == "True" and known:
             events.append((False, ready["reason"], "Reconcile", ready["message"]))
         elif ready["reason"] == "ReferenceNotFound":
             events.append((True, ready["reason"], "Reconcile", ready["message"]))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pronote_operator.api.casdelegation import CaBundle, CasDelegation, Identification, IdentityAttributes
+from pronote_operator.api.casdelegation import CasDelegation, Identification, IdentityAttributes
 from pronote_operator.api.fields import ESPACES, Espace
 from pronote_operator.errors import ReferenceMissing, Unusable
 from pronote_operator.planning.base_status import Verdict
@@ -63,8 +63,8 @@ class Resolved:
         return CasServer(self.document["casUrl"], self.document["caBundle"])
 
 
-Bundles = Mapping[CaBundle, str | ReferenceMissing | Unusable]
-"""The certificates of each bundle that a delegation names, or what is wrong with it."""
+Bundles = Mapping[str, str | ReferenceMissing | Unusable]
+"""By the name of a delegation: the certificates that it names, or what is wrong with them."""
 
 
 def resolve(
@@ -76,7 +76,7 @@ def resolve(
 
     Args:
         delegations: all that name the publication.
-        bundles: of all bundles that they name.
+        bundles: of those that name certificates.
         in_force: the delegations of the site document that is in force.
     """
     before = {str(one["name"]): dict(one) for one in in_force}
@@ -116,15 +116,17 @@ def service_url(url: str) -> str:
     return f"{url.rstrip('/')}/"
 
 
-def direct_url(url: str, pages: Sequence[str]) -> str:
-    """Where one logs in without the ENT.
+def direct_url(url: str, espaces: Iterable[Espace], pages: Mapping[Espace, str]) -> str:
+    """Where one logs in without the ENT: the page of the only Espace, or where one chooses among several.
 
     Args:
         url: of the publication.
-        pages: of the delegated Espaces; a single one is gone to directly, several are chosen from.
+        espaces: that are delegated.
+        pages: addresses of the published Espaces.
     """
-    page = pages[0] if len(pages) == 1 else ""
-    return f"{service_url(url)}{page}?login=true"
+    wanted = list(espaces)
+    page = pages.get(wanted[0]) if len(wanted) == 1 else None
+    return f"{page or service_url(url)}?login=true"
 
 
 def unpublished(delegation: CasDelegation, published: Sequence[str]) -> list[str]:
@@ -149,7 +151,7 @@ def _document(delegation: CasDelegation, catalogue: Catalogue, bundles: Bundles)
     if spec.cas is not None:
         url, protocol, bundle = spec.cas.url, spec.cas.protocol, None
         if spec.cas.ca_bundle is not None:
-            judged = bundles[spec.cas.ca_bundle]
+            judged = bundles[delegation.metadata.name]
             if not isinstance(judged, str):
                 raise judged
             bundle = judged

@@ -58,7 +58,7 @@ def private_key() -> str:
         (lambda: authority(2, 30), "valid yet: the first begins on 2026-11-28"),
         (lambda: OVER + authority(2, 30), "valid yet: the first begins on 2026-11-28"),
         (lambda: GOOD + private_key(), "private key"),
-        (lambda: GOOD + "#" * (64 * 1024), "longer than 65536 characters"),
+        (lambda: GOOD + "#" * (48 * 1024), "longer than 49152 characters"),
         (lambda: GOOD * (MAX_CERTIFICATES + 1), f"at most {MAX_CERTIFICATES}"),
     ],
 )

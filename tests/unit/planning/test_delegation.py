@@ -83,9 +83,7 @@ OWN = {"url": "https://cas.example.org", "caBundle": {"configMapName": "ca"}}
 
 def test_a_server_of_ones_own_is_trusted_by_its_bundle() -> None:
     one = delegation(cas=OWN)
-    assert one.spec.cas is not None
-    assert one.spec.cas.ca_bundle is not None
-    resolved = alone(one, {one.spec.cas.ca_bundle: "PEM"})
+    resolved = alone(one, {"d": "PEM"})
     assert resolved.document is not None
     assert resolved.server is not None
     assert (resolved.server.url, resolved.server.ca_bundle) == ("https://cas.example.org", "PEM")
@@ -96,9 +94,7 @@ def test_a_server_of_ones_own_is_trusted_by_its_bundle() -> None:
 )
 def test_without_its_bundle_a_server_is_not_trusted_by_anything_else(problem: ReferenceMissing | Unusable) -> None:
     one = delegation(cas=OWN)
-    assert one.spec.cas is not None
-    assert one.spec.cas.ca_bundle is not None
-    resolved = alone(one, {one.spec.cas.ca_bundle: problem})
+    resolved = alone(one, {"d": problem})
     assert resolved.document is None
     said = resolved.missing or (resolved.stalled.message if resolved.stalled is not None else "")
     assert said.startswith("spec.cas.caBundle: ")
@@ -171,10 +167,11 @@ def test_an_elder_holds_its_espaces_while_its_ent_is_missing() -> None:
 def test_addresses_for_the_people_of_the_ent_and_for_those_without_it() -> None:
     assert service_url("https://h.example.org/pronote") == "https://h.example.org/pronote/"
     assert service_url("https://h.example.org/") == "https://h.example.org/"
-    two = direct_url("https://h.example.org/pronote", ["parent.html", "eleve.html"])
-    assert two == "https://h.example.org/pronote/?login=true"
-    one = direct_url("https://h.example.org/pronote", ["parent.html"])
-    assert one == "https://h.example.org/pronote/parent.html?login=true"
+    url = "https://h.example.org/pronote"
+    pages: dict[Espace, str] = {"Parents": f"{url}/parent.html"}
+    assert direct_url(url, ["Parents", "Eleves"], pages) == "https://h.example.org/pronote/?login=true"
+    assert direct_url(url, ["Parents"], pages) == "https://h.example.org/pronote/parent.html?login=true"
+    assert direct_url(url, ["Eleves"], pages) == "https://h.example.org/pronote/?login=true"
 
 
 def test_espaces_that_are_not_published_are_told() -> None:
