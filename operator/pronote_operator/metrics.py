@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -27,6 +27,9 @@ class Snapshot:
     bases: dict[str, int]
     watch_restarts: int
     snapshots_running: int
+    cas_reachable: Mapping[str, bool]
+    """By ENT of the catalogue."""
+    cas_own_unreachable: int
 
 
 IDLE = Snapshot(
@@ -40,6 +43,8 @@ IDLE = Snapshot(
     bases={},
     watch_restarts=0,
     snapshots_running=0,
+    cas_reachable={},
+    cas_own_unreachable=0,
 )
 """Of a replica that does not lead."""
 
@@ -134,3 +139,16 @@ class _Moment(Collector):
         for state, count in now.bases.items():
             bases.add_metric([state], count)
         yield bases
+        cas = GaugeMetricFamily(
+            "pronote_operator_cas_reachable",
+            "Whether the CAS server of an ENT of the catalogue answers, for those that a delegation names.",
+            labels=["ent"],
+        )
+        for ent, reachable in now.cas_reachable.items():
+            cas.add_metric([ent], float(reachable))
+        yield cas
+        yield GaugeMetricFamily(
+            "pronote_operator_cas_own_unreachable",
+            "CAS servers that are not of the catalogue and do not answer.",
+            now.cas_own_unreachable,
+        )

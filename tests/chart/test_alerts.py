@@ -1,10 +1,13 @@
 """The alerts in the chart are those of manifests/alerts, and only where they are asked for."""
 
+from pathlib import Path
+
+import pytest
 import yaml
 
-from tests.chart.rendering import ROOT, Manifest, one, render
+from tests.chart.rendering import RELEASE, ROOT, Manifest, one, render
 
-RULES = ROOT / "manifests" / "alerts" / "pronote-snapshots.yaml"
+FILES = sorted((ROOT / "manifests" / "alerts").glob("*.yaml"))
 
 
 def test_no_alerts_unless_asked_for(manifests: list[Manifest]) -> None:
@@ -12,12 +15,24 @@ def test_no_alerts_unless_asked_for(manifests: list[Manifest]) -> None:
     assert "PrometheusRule" not in {manifest["kind"] for manifest in manifests}
 
 
-def test_the_alerts_are_those_of_the_plain_file() -> None:
-    rule = one(render("--set", "alerts.enabled=true"), "PrometheusRule")
-    assert rule["spec"] == yaml.safe_load(RULES.read_text())
+@pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
+def test_the_alerts_are_those_of_the_plain_file(file: Path) -> None:
+    name = f"{RELEASE}-{file.stem.removeprefix('pronote-')}"
+    rule = one(render("--set", "alerts.enabled=true"), "PrometheusRule", name)
+    assert rule["spec"] == yaml.safe_load(file.read_text())
 
 
 def test_prometheus_finds_them_by_labels_of_ones_own() -> None:
-    labels = one(render("--set", "alerts.enabled=true,alerts.labels.release=monitoring"), "PrometheusRule")["metadata"]
-    assert labels["labels"]["release"] == "monitoring"
-    assert labels["labels"]["app.kubernetes.io/part-of"] == "pronote"
+    manifests = render("--set", "alerts.enabled=true,alerts.labels.release=monitoring")
+    found = [m["metadata"]["labels"] for m in manifests if m["kind"] == "PrometheusRule"]
+    assert len(found) == len(FILES)
+    for labels in found:
+        assert labels["release"] == "monitoring"
+        assert labels["app.kubernetes.io/part-of"] == "pronote"
+
+
+def test_every_alert_names_a_runbook_that_is_there() -> None:
+    rules = [rule for file in FILES for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]]
+    for rule in rules:
+        if "alert" in rule:
+            assert (ROOT / rule["annotations"]["runbook"].partition("#")[0]).is_file(), rule["alert"]
