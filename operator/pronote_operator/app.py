@@ -22,6 +22,7 @@ from pronote_operator.cluster.kinds import (
     BASES,
     CHANNELS,
     CHILD_KINDS,
+    DELEGATIONS,
     POLICIES,
     SECRETS,
     Kind,
@@ -36,6 +37,7 @@ from pronote_operator.handlers.agents import Agents
 from pronote_operator.handlers.base import BaseReconciler
 from pronote_operator.handlers.book import ChildBook
 from pronote_operator.handlers.channel import SETTLE_SECONDS, ChannelReconciler
+from pronote_operator.handlers.delegation_desk import DelegationDesk
 from pronote_operator.handlers.fleet import Fleet
 from pronote_operator.handlers.keys import Key, channel_key, policy_key
 from pronote_operator.handlers.namespaces import Namespaces
@@ -142,6 +144,17 @@ class Operator:
             prepare_namespace=self._namespaces.prepare,
             clock=now,
         )
+        self._delegations = DelegationDesk(
+            client=client,
+            store=self._store,
+            reporter=self._reporter,
+            pulse=self.pulse,
+            namespace=namespace,
+            catalogue=settings.ent_catalogue,
+            mark=self.queue.mark,
+            unmark=self.queue.forget,
+            clock=now,
+        )
         self._channels = ChannelReconciler(
             store=self._store,
             fleet=self._fleet,
@@ -173,6 +186,7 @@ class Operator:
             group.create_task(self.queue.run(), name="queue")
             group.create_task(self._sweeps(), name="sweeps")
             group.create_task(self._snapshots.run(), name="snapshots")
+            group.create_task(self._delegations.run(), name="delegations")
             group.create_task(self._framework(), name="kopf")
             for key in self._store:
                 self.queue.mark(key)
@@ -197,6 +211,8 @@ class Operator:
             },
             watch_restarts=sum(self.pulse.restarts.values()),
             snapshots_running=self._snapshots.running,
+            cas_reachable=self._delegations.reachable,
+            cas_own_unreachable=self._delegations.own_unreachable,
         )
 
     def deaf(self) -> dict[str, float]:
@@ -206,6 +222,8 @@ class Operator:
     async def _work(self, key: Key) -> float | None:
         if key.kind == BASES.kind:
             return await self._bases(key)
+        if key.kind == DELEGATIONS.kind:
+            return await self._delegations(key)
         return await (self._policies(key) if key.kind == POLICIES.kind else self._channels(key))
 
     def _done(self, key: Key, seconds: float, failed: bool) -> None:
@@ -253,6 +271,9 @@ class Operator:
             async for page in self._client.pages(BASES, namespace):
                 for item in page["items"]:
                     self._store.put(_key_of(BASES, item), item)
+            async for page in self._client.pages(DELEGATIONS, namespace):
+                for item in page["items"]:
+                    self._delegations.observe(None, item)
         in_use = {key.namespace for key in self._base_keys()}
         await self._namespaces.release_unused(in_use)
 
@@ -260,8 +281,7 @@ class Operator:
         """Once every base had a pass, turns may be given: who is in flight is known."""
         if self.synced:
             return
-        tried = len(self._fleet) + len(self._failed_at_first)
-        if tried + len(self._shared.channels) + len(self._shared.policies) < len(self._store):
+        if len(self._fleet) + len(self._failed_at_first) < self._store.count(BASES.kind):
             return  # cheap, and mostly true until the end
         # A base whose pass fails must not hold up all others: it is tried again, and known once that succeeds.
         if any(key not in self._fleet and key not in self._failed_at_first for key in self._base_keys()):
@@ -303,9 +323,10 @@ class Operator:
         raise RuntimeError("Kopf stopped by itself")
 
     def _observers(self) -> dict[str, Any]:
-        # Publications and delegations are served by the API alone.
+        # Publications are served by the API alone.
         return {
             BASES.plural: self._on_base,
+            DELEGATIONS.plural: self._delegations.observe,
             CHANNELS.plural: self._on_channel,
             POLICIES.plural: self._on_policy,
         }
@@ -358,25 +379,30 @@ class Operator:
             self.queue.mark(key)
 
     async def _sweeps(self) -> None:
-        """Forget bases that were deleted while their watch was cut off: a list that Kopf repeats tells of none."""
+        """Forget what was deleted while its watch was cut off: a list that Kopf repeats tells of none."""
         while True:
             await self._sweep_due.wait()
             await asyncio.sleep(1)
             self._sweep_due.clear()
             try:
-                there: set[Key] = set()
-                for namespace in self._served:
-                    async for page in self._client.pages(BASES, namespace, metadata_only=True):
-                        there.update(_key_of(BASES, item) for item in page["items"])
+                for kind, forget in ((BASES, self._forget), (DELEGATIONS, self._delegations.forget)):
+                    await self._sweep(kind, forget)
             except (ApiError, aiohttp.ClientError, TimeoutError) as error:
-                logger.warning("The sweep for deleted bases failed (%s); again in 10 s.", error)
+                logger.warning("The sweep for deleted objects failed (%s); again in 10 s.", error)
                 await asyncio.sleep(10)
                 self._sweep_due.set()
-                continue
-            for key in self._base_keys():
-                if key not in there:
-                    logger.info("%s was deleted while its watch was cut off.", key)
-                    self._forget(key)
+
+    async def _sweep(self, kind: Kind, forget: Callable[[Key], None]) -> None:
+        # What is made while the list is taken is not in it, and was not known before it.
+        known = [key for key in self._store if key.kind == kind.kind]
+        there: set[Key] = set()
+        for namespace in self._served:
+            async for page in self._client.pages(kind, namespace, metadata_only=True):
+                there.update(_key_of(kind, item) for item in page["items"])
+        for key in known:
+            if key not in there:
+                logger.info("%s was deleted while its watch was cut off.", key)
+                forget(key)
 
 
 def _key_of(kind: Kind, body: dict[str, Any]) -> Key:

@@ -63,14 +63,28 @@ class KubeClient:
             raise
 
     async def pages(
-        self, kind: Kind, namespace: str | None, *, selector: str = "", metadata_only: bool = False, limit: int = 200
+        self,
+        kind: Kind,
+        namespace: str | None,
+        *,
+        selector: str = "",
+        fields: str = "",
+        metadata_only: bool = False,
+        limit: int = 200,
     ) -> AsyncIterator[Object]:
-        """The pages of a list, each as the API server's List object."""
+        """The pages of a list, each as the API server's List object.
+
+        Args:
+            selector: of labels.
+            fields: selector of fields.
+        """
         token = ""
         while True:
             query = {"limit": str(limit)}
             if selector:
                 query["labelSelector"] = selector
+            if fields:
+                query["fieldSelector"] = fields
             if token:
                 query["continue"] = token
             accept = _METADATA_LIST if metadata_only else _JSON
@@ -139,7 +153,7 @@ class KubeClient:
         return bool(answer["status"].get("allowed"))
 
     async def watch(
-        self, kind: Kind, namespace: str | None, *, selector: str, since: str, seconds: int
+        self, kind: Kind, namespace: str | None, *, selector: str, since: str, seconds: int, fields: str = ""
     ) -> AsyncIterator[Object]:
         """Watch events and bookmarks from a resource version on; ends when the server ends it.
 
@@ -157,6 +171,8 @@ class KubeClient:
         }
         if selector:
             query["labelSelector"] = selector
+        if fields:
+            query["fieldSelector"] = fields
         url = f"{self._watches.configuration.host}{kind.collection(namespace)}?{urlencode(query)}"
         timeout = aiohttp.ClientTimeout(total=seconds + 30, sock_connect=10)
         headers = {**await self._headers(self._watches), "Accept": _JSON}

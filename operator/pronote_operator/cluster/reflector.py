@@ -52,19 +52,29 @@ class Reflector:
 
     Args:
         selector: label selector, narrowed by the server.
+        fields: field selector, likewise; `metadata.name=…` streams one object, which a right on that name alone allows.
     """
 
     def __init__(
-        self, client: KubeClient, kind: Kind, namespace: str | None, *, selector: str, listener: Listener, pulse: Pulse
+        self,
+        client: KubeClient,
+        kind: Kind,
+        namespace: str | None,
+        *,
+        listener: Listener,
+        pulse: Pulse,
+        selector: str = "",
+        fields: str = "",
     ) -> None:
         self._client = client
         self._kind = kind
         self._namespace = namespace
         self._selector = selector
+        self._fields = fields
         self._listener = listener
         self._pulse = pulse
         self._known: set[tuple[str, str]] = set()
-        self._name = f"children:{kind.collection(namespace)}"
+        self._name = f"children:{kind.collection(namespace)}" + (f"?{fields}" if fields else "")
 
     async def run(self) -> None:
         """Stream until cancelled; failures are logged and tried again with a growing pause."""
@@ -94,7 +104,9 @@ class Reflector:
         self._pulse.opened(self._name)
         listed: set[tuple[str, str]] = set()
         since = "0"
-        pages = self._client.pages(self._kind, self._namespace, selector=self._selector, limit=PAGE_ITEMS)
+        pages = self._client.pages(
+            self._kind, self._namespace, selector=self._selector, fields=self._fields, limit=PAGE_ITEMS
+        )
         async for page in pages:
             for item in page["items"]:
                 listed.add(_identity(item["metadata"]))
@@ -111,7 +123,12 @@ class Reflector:
     async def _follow(self, since: str) -> None:
         while True:
             stream = self._client.watch(
-                self._kind, self._namespace, selector=self._selector, since=since, seconds=WATCH_SECONDS
+                self._kind,
+                self._namespace,
+                selector=self._selector,
+                fields=self._fields,
+                since=since,
+                seconds=WATCH_SECONDS,
             )
             try:
                 while True:

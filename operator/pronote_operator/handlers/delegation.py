@@ -58,9 +58,9 @@ class DelegationReconciler:
         if (known := self._delegations.get(key)) is None:
             self.forget(key)
             return None
-        if not self._delegations.catalogue_known:
-            return CATALOGUE_SECONDS
         place = publication_key(key.namespace, known.spec.publication)
+        if not self._delegations.can_tell(place):
+            return CATALOGUE_SECONDS
         if await self._delegations.read_certificates(key):
             self._mark(place)
         body = self._store.get(place)

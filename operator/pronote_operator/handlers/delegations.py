@@ -43,13 +43,14 @@ class Delegations:
         self._told: dict[Key, Told] = {}
         self._catalogue: Catalogue | None = None
 
-    def __len__(self) -> int:
-        return len(self._known)
-
     @property
     def catalogue_known(self) -> bool:
-        """Whether it was looked for the catalogue; before, nothing can be said of who names an ENT."""
+        """Whether it was looked for the catalogue."""
         return self._catalogue is not None
+
+    def can_tell(self, publication: Key) -> bool:
+        """Whether what the delegations of a publication come to is known: the catalogue was read, or none needs it."""
+        return self.catalogue_known or all(self._known[key].spec.ent is None for key in self.keys_of(publication))
 
     def put(self, body: dict[str, Any]) -> set[Key]:
         """Keep a delegation; the publications that are concerned, none when nothing changed that counts."""
@@ -93,8 +94,8 @@ class Delegations:
         """The delegations that name a publication, which need not exist."""
         return set(self._of.get(publication, ()))
 
-    def read_catalogue(self, configmap: Mapping[str, Any] | None) -> list[Key]:
-        """Take the catalogue over; the delegations that are concerned.
+    def read_catalogue(self, configmap: Mapping[str, Any] | None) -> set[Key]:
+        """Take the catalogue over; the publications that are concerned.
 
         Args:
             configmap: as the API gave it; None when there is none.
@@ -106,8 +107,8 @@ class Delegations:
         if self._catalogue.trouble is not None:
             logger.error("ENTs cannot be named: %s", self._catalogue.trouble)
         if before == self._catalogue:
-            return []
-        return [key for key, one in self._known.items() if one.spec.ent is not None]
+            return set()
+        return {_publication(key, one) for key, one in self._known.items() if one.spec.ent is not None}
 
     async def read_certificates(self, key: Key) -> bool:
         """Read the certificates that a delegation names; whether they are others than before.

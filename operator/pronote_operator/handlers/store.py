@@ -6,6 +6,7 @@ Thousands of parsed bodies would cost tens of megabytes; as compact JSON without
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ class ObjectStore:
 
     def __init__(self) -> None:
         self._bodies: dict[Key, tuple[int, bytes]] = {}
+        self._counts: Counter[str] = Counter()
 
     def put(self, key: Key, body: dict[str, Any]) -> bool:
         """Keep a body; False when it is no news."""
@@ -32,6 +34,7 @@ class ObjectStore:
             annotations = {k: v for k, v in metadata["annotations"].items() if k != _LAST_APPLIED}
             metadata["annotations"] = annotations
         kept = {"metadata": metadata, "spec": body.get("spec", {}), "status": body.get("status", {})}
+        self._counts[key.kind] += known is None
         self._bodies[key] = (version, json.dumps(kept, separators=(",", ":"), ensure_ascii=False).encode())
         return True
 
@@ -49,7 +52,12 @@ class ObjectStore:
         if known is None or (version is not None and known[0] > version):
             return False
         del self._bodies[key]
+        self._counts[key.kind] -= 1
         return True
+
+    def count(self, kind: str) -> int:
+        """How many objects of a kind are known."""
+        return self._counts[kind]
 
     def keys(self) -> list[Key]:
         """All keys."""

@@ -212,7 +212,7 @@ async def test_an_ent_that_leaves_the_catalogue_stays_in_force_and_is_told(world
     world.publish()
     key = world.delegate()
     await world.bring_in_force()
-    assert world.delegations.read_catalogue({"data": {CATALOGUE_KEY: ""}}) == [key]
+    assert world.delegations.read_catalogue({"data": {CATALOGUE_KEY: ""}}) == {SITE}
     await world.bring_in_force()
     await world.work(key)
     said = world.said(key)
