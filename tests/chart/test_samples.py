@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
+from pronote_operator.api.casdelegation import CasDelegation
 from pronote_operator.api.pronotebase import PronoteBase, RestoreRequest
-from tests.chart.rendering import ROOT, Manifest, templated
+from pronote_operator.api.publication import Publication
+from tests.chart.rendering import CHART, ROOT, Manifest, templated
 
 SAMPLES = ROOT / "manifests" / "samples"
 LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
@@ -105,3 +107,15 @@ def test_the_manager_of_a_tenant_edits_pronote_resources_only() -> None:
 
 def test_the_namespaced_values_are_accepted_by_the_schema() -> None:
     assert templated("-f", SAMPLES / "namespaced-values.yaml").returncode == 0
+
+
+def test_the_delegation_of_the_sample_names_what_is_there() -> None:
+    manifests = documents(SAMPLES / "publication-with-ent.yaml")
+    publication = Publication.model_validate(of_kind(manifests, "Publication")[0])
+    delegation = CasDelegation.model_validate(of_kind(manifests, "CasDelegation")[0])
+    (school,) = of_kind(documents(SAMPLES / "one-school.yaml"), "PronoteBase")
+    assert publication.spec.base == school["metadata"]["name"]
+    assert publication.metadata.namespace == delegation.metadata.namespace == school["metadata"]["namespace"]
+    assert delegation.spec.publication == publication.metadata.name
+    assert set(delegation.spec.espaces) <= set(publication.spec.espaces)
+    assert delegation.spec.ent in yaml.safe_load((CHART / "files" / "ents.yaml").read_text())
