@@ -1,0 +1,99 @@
+"""Bringing a site document in force at the server, step by step in the order of `planning.site_order`.
+
+Each step is written into the ConfigMap first, where a server that restarts finds it, then sent through the agent, and
+counts once the server says that it is in force. Killed anywhere, the next pass asks the server and goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pronote_operator.cluster.agent import AgentError
+from pronote_operator.planning.site_order import Site, next_step
+
+MOST_STEPS = 8
+"""What was written before, stopped, changed, published, each looked at once more; some for what comes in between."""
+
+
+class SiteAgent(Protocol):
+    """What is asked of the agent of a base."""
+
+    async def site(self) -> dict[str, Any]:
+        """The site document in force; AgentError with reason `NothingPublished` when there is none."""
+
+    async def put_site(self, document: Mapping[str, Any]) -> None:
+        """Send a site document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """How far it came.
+
+    Args:
+        in_force: the document that the server says is in force; None when it has none, or could not be asked.
+        waiting: why what is wanted is not in force; None when it is.
+        changing: whether the publication is stopped only because its delegations change.
+    """
+
+    in_force: Site | None
+    waiting: str | None = None
+    changing: bool = False
+
+
+async def bring_in_force(
+    wanted: Site,
+    *,
+    written: Site | None,
+    agent: SiteAgent,
+    write: Callable[[dict[str, Any]], Awaitable[None]],
+    milliseconds: Callable[[], int],
+) -> Brought:
+    """Bring a document in force, or as far as the server lets it.
+
+    Args:
+        wanted: without `revision`.
+        written: what the ConfigMap has; None when it has nothing, or nothing that makes sense.
+        write: puts a document into the ConfigMap.
+        milliseconds: the present, since 1970.
+    Raises:
+        ApiError: from `write`.
+    """
+    in_force: Site | None = None
+    step = None
+    try:
+        for _ in range(MOST_STEPS):
+            in_force = await _in_force(agent)
+            # An operator that was killed may have written what it did not send: a kubelet brings it at any moment.
+            pending = written if written is not None and _revision(written) > _revision(in_force) else None
+            if pending is not None and not pending.get("published"):
+                await agent.put_site(pending)
+                continue
+            step = next_step(wanted, pending or in_force)
+            if step.site is None and pending is None:
+                if written != in_force and in_force is not None:
+                    await write(dict(in_force))  # lost, and it must survive the server
+                return Brought(in_force)
+            if step.site is not None:
+                newest = max(_revision(in_force), _revision(written))
+                written = {"revision": max(milliseconds(), newest + 1), **step.site}
+                await write(written)
+            assert written is not None, "pending, or just written"
+            await agent.put_site(written)
+    except AgentError as error:
+        return Brought(in_force, f"{error.reason}: {error}", changing=step is not None and not step.last)
+    return Brought(in_force, "The server does not keep what it is sent", changing=step is not None and not step.last)
+
+
+def _revision(site: Site | None) -> int:
+    return int(site["revision"]) if site is not None else -1
+
+
+async def _in_force(agent: SiteAgent) -> Site | None:
+    try:
+        return await agent.site()
+    except AgentError as error:
+        if error.reason == "NothingPublished":
+            return None
+        raise
