@@ -34,7 +34,7 @@ PING_PORT = 26399
 
 API_MODULE = "sigs.k8s.io/gateway-api"
 
-_GROUP = "gateway.networking.k8s.io"
+GROUP = "gateway.networking.k8s.io"
 
 
 def process(state: State, instance: Instance) -> ProcessSpec:
@@ -82,7 +82,7 @@ def kinds(state: State, progress: Progress) -> list[Manifest]:
         LocalClusterError: the module can be fetched no more.
     """
     folder = _module(state, progress) / "config" / "crd" / "standard"
-    return [yaml.safe_load(path.read_text()) for path in sorted(folder.glob(f"{_GROUP}_*.yaml"))]
+    return [yaml.safe_load(path.read_text()) for path in sorted(folder.glob(f"{GROUP}_*.yaml"))]
 
 
 def manifests() -> list[Manifest]:
@@ -94,8 +94,8 @@ def manifests() -> list[Manifest]:
         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": read},
         {"apiGroups": ["networking.k8s.io"], "resources": ["ingresses", "ingressclasses"], "verbs": read},
         {"apiGroups": ["networking.k8s.io"], "resources": ["ingresses/status"], "verbs": status},
-        {"apiGroups": [_GROUP], "resources": routes, "verbs": read},
-        {"apiGroups": [_GROUP], "resources": [f"{name}/status" for name in routes], "verbs": status},
+        {"apiGroups": [GROUP], "resources": routes, "verbs": read},
+        {"apiGroups": [GROUP], "resources": [f"{name}/status" for name in routes], "verbs": status},
     ]
     return [
         *addons.rights(NAME, rules),
@@ -106,7 +106,7 @@ def manifests() -> list[Manifest]:
             "spec": {"controller": "traefik.io/ingress-controller"},
         },
         {
-            "apiVersion": f"{_GROUP}/v1",
+            "apiVersion": f"{GROUP}/v1",
             "kind": "GatewayClass",
             "metadata": {"name": CLASS},
             "spec": {"controllerName": "traefik.io/gateway-controller"},

@@ -1,0 +1,77 @@
+"""A Gateway with TLS for a namespace, in front of which tests stand as visitors with addresses of their own."""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from local_cluster import addresses
+from local_cluster import gateway as local_gateway
+from tests.conformance.certificates import Authority, new_authority, write_certificate
+from tests.support.kube import Kube
+
+DOMAIN = "pronote.test"
+GATEWAY, TLS_SECRET = "web", "web-tls"
+
+
+@dataclass(frozen=True)
+class Front:
+    """The gateway's side towards visitors.
+
+    Args:
+        folder: with its certificate, for every host of the domain.
+    """
+
+    authority: Authority
+    folder: Path
+
+    @property
+    def ca_file(self) -> Path:
+        """The authority's certificate, PEM."""
+        return self.folder / "ca.crt"
+
+    def visitor(self, address: str = addresses.NODE_IP, timeout: float = 20) -> httpx.Client:
+        """A visitor who comes from an address of this machine, such as 127.0.0.7; see `tests.support.resolving`."""
+        transport = httpx.HTTPTransport(
+            verify=ssl.create_default_context(cafile=str(self.ca_file)), local_address=address
+        )
+        return httpx.Client(transport=transport, timeout=timeout, trust_env=False)
+
+    def secret(self, namespace: str) -> dict[str, Any]:
+        """The Secret that Gateways and Ingresses of a namespace name."""
+        data = {name: base64.b64encode((self.folder / name).read_bytes()).decode() for name in ("tls.crt", "tls.key")}
+        metadata = {"name": TLS_SECRET, "namespace": namespace}
+        return {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": metadata, "data": data}
+
+    def gateway(self, namespace: str, name: str = GATEWAY) -> dict[str, Any]:
+        """A Gateway for the routes of its own namespace."""
+        listener = {
+            "name": "https",
+            "port": local_gateway.HTTPS_PORT,
+            "protocol": "HTTPS",
+            "tls": {"certificateRefs": [{"name": TLS_SECRET}]},
+        }
+        return {
+            "apiVersion": f"{local_gateway.GROUP}/v1",
+            "kind": "Gateway",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {"gatewayClassName": local_gateway.CLASS, "listeners": [listener]},
+        }
+
+    def install(self, kube: Kube, namespace: str) -> None:
+        """Have a Gateway in a namespace, with the Secret that an Ingress may name too."""
+        kube.apply(self.secret(namespace))
+        kube.apply(self.gateway(namespace))
+        kube.wait_for_condition("Gateway", GATEWAY, "Programmed", namespace, timeout=30)
+
+
+def new_front(folder: Path) -> Front:
+    """Make the certificate."""
+    authority = new_authority("Gateway")
+    write_certificate(folder, authority, (f"*.{DOMAIN}",))
+    return Front(authority, folder)

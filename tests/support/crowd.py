@@ -1,0 +1,194 @@
+"""Many visitors who stay: what becomes of their sessions and requests while something is done to the replicas."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from tests.support.webclients import SessionLost, WebClient, WebClientError
+
+ARRIVING = 8
+"""Visitors who log in at the same time."""
+
+PATIENCE = 5.0
+"""Seconds for which a request is sent again, as a browser or a client's own retry does, before it counts as failed."""
+
+
+@dataclass
+class Tally:
+    """What became of requests.
+
+    Attributes:
+        answered: requests that were answered, at the first or a later attempt.
+        repeated: those of them that had to be sent again.
+        failed: requests that were not answered in time.
+        lost: sessions that the server did not know any more.
+        reasons: of repeats and failures, by kind.
+        slowest: seconds of the slowest answered request, with its repeats.
+    """
+
+    answered: int = 0
+    repeated: int = 0
+    failed: int = 0
+    lost: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    slowest: float = 0.0
+
+    @property
+    def failed_share(self) -> float:
+        """Of all requests, how many failed: 0 to 1."""
+        return self.failed / max(1, self.answered + self.failed)
+
+    def __str__(self) -> str:
+        reasons = ", ".join(f"{name} {count}" for name, count in self.reasons.most_common()) or "none"
+        return (
+            f"{self.answered} requests answered, {self.repeated} of them when sent again; {self.failed} failed "
+            f"({self.failed_share:.3%}); {self.lost} sessions lost; slowest {self.slowest:.2f} s; troubles: {reasons}"
+        )
+
+
+class Crowd:
+    """Visitors in a thread of their own, so that a test can act meanwhile. A context manager: at its end all leave.
+
+    Args:
+        pause: seconds between two requests of one visitor, on average.
+    """
+
+    def __init__(self, pause: float = 4.0) -> None:
+        self._pause = pause
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="crowd", daemon=True)
+        self._visitors: list[WebClient] = []
+        self._leaving = asyncio.Event()
+        self._staying: Future[None] | None = None
+        self._tally = Tally()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(10)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(60)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def arrive(self, visitors: Sequence[tuple[str, str, str]], timeout: float = 300) -> float:
+        """Log visitors in; all must succeed.
+
+        Args:
+            visitors: (URL of the page, username, password) of each.
+            timeout: seconds.
+
+        Returns:
+            Seconds that it took.
+        """
+        began = time.monotonic()
+        asyncio.run_coroutine_threadsafe(self._arrive(visitors), self._loop).result(timeout)
+        return time.monotonic() - began
+
+    def stay(self) -> None:
+        """Have them ask now and then, from now on, in the background."""
+        self._staying = asyncio.run_coroutine_threadsafe(self._stay(), self._loop)
+
+    def during(self, act: Callable[[], object], settle: float = 5.0) -> Tally:
+        """Do something while they stay; what became of their requests from its beginning until a while after its end.
+
+        Args:
+            settle: seconds after it.
+        """
+        self._tally = tally = Tally()
+        act()
+        time.sleep(settle)
+        assert self._staying is not None, "nobody stays"
+        if self._staying.done():
+            self._staying.result()
+        return tally
+
+    @property
+    def here(self) -> int:
+        """Visitors whose sessions are not lost."""
+        return len(self._visitors)
+
+    async def _open(self) -> None:
+        connector = aiohttp.TCPConnector(limit=0)
+        self._http = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+
+    async def _close(self) -> None:
+        self._leaving.set()
+        if self._staying is not None:
+            await asyncio.wrap_future(self._staying)
+        await self._http.close()
+
+    async def _arrive(self, visitors: Sequence[tuple[str, str, str]]) -> None:
+        door = asyncio.Semaphore(ARRIVING)
+
+        async def log_in(page: str, username: str, password: str) -> WebClient:
+            client = WebClient(self._http, page)
+            async with door:
+                await client.log_in(username, password)
+            return client
+
+        self._visitors += await asyncio.gather(*(log_in(*visitor) for visitor in visitors))
+
+    async def _stay(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for visitor in list(self._visitors):
+                group.create_task(self._visit(visitor))
+
+    async def _visit(self, visitor: WebClient) -> None:
+        await self._wait(random.uniform(0, self._pause))
+        while not self._leaving.is_set():
+            if not await self._ask(visitor):
+                self._visitors.remove(visitor)
+                return
+            await self._wait(self._pause * random.uniform(0.5, 1.5))
+
+    async def _ask(self, visitor: WebClient) -> bool:
+        """One request; whether the session is still there."""
+        began = time.monotonic()
+        again = False
+        while True:
+            tally = self._tally
+            try:
+                await visitor.stay()
+            except SessionLost as error:
+                tally.lost += 1
+                tally.reasons[f"lost {error.code}"] += 1
+                return False
+            except (WebClientError, aiohttp.ClientError, TimeoutError) as error:
+                tally.reasons[_kind(error)] += 1
+                if time.monotonic() - began > PATIENCE or self._leaving.is_set():
+                    tally.failed += 1
+                    return True
+                again = True
+                await asyncio.sleep(0.2)
+            else:
+                tally.answered += 1
+                tally.repeated += again
+                tally.slowest = max(tally.slowest, time.monotonic() - began)
+                return True
+
+    async def _wait(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._leaving.wait(), seconds)
+
+
+def _kind(error: Exception) -> str:
+    if isinstance(error, WebClientError):
+        return f"error {error.code}" if error.code else f"HTTP {error.status}"
+    return type(error).__name__
