@@ -7,17 +7,21 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
 
 from local_cluster.paths import State, default_state
 
-RULES = Path(__file__).parents[2] / "manifests" / "alerts" / "pronote-snapshots.yaml"
+ROOT = Path(__file__).parents[2]
+RULES = sorted((ROOT / "manifests" / "alerts").glob("*.yaml"))
+"""Every rules file: they are loaded together, as Prometheus does."""
 
 MINUTE = 60
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+
+_POD = {"namespace": "schools", "pod": "jean-moulin-0"}
 
 Interval = tuple[float, float]
 Value = Callable[[float], float | None]
@@ -37,6 +41,36 @@ def promtool() -> str:
         "prometheus has it too, and starts a server.)"
     )
     return found
+
+
+class Shown(Protocol):
+    """What Prometheus gets to see."""
+
+    def series(self, until: float, step: int) -> list[dict[str, str]]:
+        """Input of promtool: a sample every `step` seconds, up to `until`."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Figures of one base's server.
+
+    Attributes:
+        of: by metric and labels: a figure's value from each of these seconds on, in their order. Before the first there
+            is none.
+    """
+
+    of: Mapping[tuple[str, tuple[tuple[str, str], ...]], tuple[tuple[float, float], ...]]
+
+    def series(self, until: float, step: int) -> list[dict[str, str]]:
+        """Input of promtool."""
+        moments = range(0, int(until) + step, step)
+        return [
+            {
+                "series": _series(name, {**dict(labels), **_POD, "instance": "10.244.0.7:8080"}),
+                "values": " ".join(_at(values, now) for now in moments),
+            }
+            for (name, labels), values in self.of.items()
+        ]
 
 
 @dataclass(frozen=True)
@@ -83,9 +117,7 @@ class Base:
         ends = [*(begin for begin, _ in self.pods[1:]), until + step]
         return [
             {
-                "series": _series(
-                    name, {**labels, "namespace": "schools", "pod": "jean-moulin-0", "instance": address}
-                ),
+                "series": _series(name, {**labels, **_POD, "instance": address}),
                 "values": self._values(range(0, int(until) + step, step), begin, end, value),
             }
             for (begin, address), end in zip(self.pods, ends, strict=True)
@@ -148,7 +180,7 @@ def silent(alert: str, at: float) -> Check:
     return Check(alert, at, None)
 
 
-def judge(base: Base, folder: Path, *checks: Check) -> None:
+def judge(base: Shown, folder: Path, *checks: Check) -> None:
     """Let promtool compare.
 
     Args:
@@ -160,7 +192,7 @@ def judge(base: Base, folder: Path, *checks: Check) -> None:
 
 
 def announces(
-    base: Base, folder: Path, alert: str, at: float, *, summary: str, description: str, **labels: str
+    base: Shown, folder: Path, alert: str, at: float, *, summary: str, description: str, **labels: str
 ) -> None:
     """Let promtool compare the words of an alert that fires.
 
@@ -175,13 +207,13 @@ def announces(
     )
 
 
-def _run(base: Base, folder: Path, moments: list[float], **tests: list[dict[str, Any]]) -> None:
+def _run(base: Shown, folder: Path, moments: list[float], **tests: list[dict[str, Any]]) -> None:
     until = max(moments)
     # A sample and an evaluation a minute; of days, every five minutes: that is what takes the time.
     step = MINUTE if until <= DAY else 5 * MINUTE
     assert all(moment % step == 0 for moment in moments), "nothing is evaluated in between"
     test = {
-        "rule_files": [str(RULES)],
+        "rule_files": [str(path) for path in RULES],
         "evaluation_interval": f"{step}s",
         "tests": [{"interval": f"{step}s", "input_series": base.series(until, step), **tests}],
     }
@@ -193,12 +225,13 @@ def _run(base: Base, folder: Path, moments: list[float], **tests: list[dict[str,
 
 def rules() -> list[dict[str, Any]]:
     """All rules, recording and alerting."""
-    return [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
+    groups = [group for path in RULES for group in yaml.safe_load(path.read_text())["groups"]]
+    return [rule for group in groups for rule in group["rules"]]
 
 
 def _usual(alert: str) -> dict[str, str]:
     (severity,) = [rule["labels"]["severity"] for rule in rules() if rule.get("alert") == alert]
-    return {"severity": severity, "namespace": "schools", "pod": "jean-moulin-0", "base": "jean-moulin"}
+    return {"severity": severity, **_POD, "base": "jean-moulin"}
 
 
 def _expression(check: Check) -> dict[str, Any]:
@@ -208,6 +241,11 @@ def _expression(check: Check) -> dict[str, Any]:
     if check.labels is not None:
         samples = [{"labels": _series("ALERTS", {**firing, **_usual(check.alert), **check.labels}), "value": 1}]
     return {"expr": _series("ALERTS", firing), "eval_time": f"{int(check.at)}s", "exp_samples": samples}
+
+
+def _at(values: tuple[tuple[float, float], ...], now: float) -> str:
+    found = [value for since, value in values if since <= now]
+    return f"{found[-1]:g}" if found else "_"
 
 
 def _always(value: float, since: float = 0) -> Value:

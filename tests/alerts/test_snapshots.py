@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,15 +11,12 @@ from tests.alerts.promtool import (
     DAY,
     HOUR,
     MINUTE,
-    RULES,
     Base,
     Check,
     Kind,
     announces,
     fires,
     judge,
-    promtool,
-    rules,
     silent,
 )
 
@@ -277,25 +273,6 @@ def test_the_alerts_name_the_base_and_what_is_missing(tmp_path: Path) -> None:
         description="It failed 2h 0m 0s ago. The school goes on working on the data that it had before, or is started "
         "on them.",
     )
-
-
-# The file.
-
-
-def test_promtool_has_nothing_to_say_about_the_rules() -> None:
-    done = subprocess.run([promtool(), "check", "rules", str(RULES)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "SUCCESS" in done.stdout
-
-
-def test_every_alert_says_how_severe_it_is_and_where_to_read_on() -> None:
-    alerts = [rule for rule in rules() if "alert" in rule]
-    assert [rule["alert"] for rule in alerts] == list(ALL)
-    for rule in alerts:
-        assert rule["labels"]["severity"] in ("warning", "critical")
-        assert {"summary", "description", "runbook"} == set(rule["annotations"])
-        runbook = RULES.parents[2] / rule["annotations"]["runbook"]
-        assert rule["alert"] in runbook.read_text(), runbook
 
 
 @pytest.mark.parametrize("wrong", [silent(FAILING, 15 * HOUR), fires(FAILING, 15 * HOUR), fires(TOO_OLD, 15 * HOUR)])
