@@ -43,6 +43,10 @@ def promtool() -> str:
     return found
 
 
+Series = tuple[str, tuple[tuple[str, str], ...]]
+"""A metric and its labels."""
+
+
 class Shown(Protocol):
     """What Prometheus gets to see."""
 
@@ -59,7 +63,7 @@ class Figures:
             is none.
     """
 
-    of: Mapping[tuple[str, tuple[tuple[str, str], ...]], tuple[tuple[float, float], ...]]
+    of: Mapping[Series, tuple[tuple[float, float], ...]]
 
     def series(self, until: float, step: int) -> list[dict[str, str]]:
         """Input of promtool."""

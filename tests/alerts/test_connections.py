@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.alerts.promtool import MINUTE, Figures, announces, fires, judge, silent
+from tests.alerts.promtool import MINUTE, Figures, Series, announces, fires, judge, silent
 
 EXHAUSTED = "PronoteLicencesExhausted"
 REFUSED = "PronoteLoginsRefused"
@@ -26,7 +26,9 @@ def growing(per_minute: float, begin: float, end: float) -> Values:
 def places(mode: str, used: Values, *, turned_away: Values = ((0, 0),)) -> Figures:
     """A base with 4 administrative places, of which 1 is reserved, and 50 for teachers."""
     limits = {"administratif": 4, "enseignant": 50}
-    of = {("pronote_licences_limit", (("mode", name),)): constant(limit) for name, limit in limits.items()}
+    of: dict[Series, Values] = {
+        ("pronote_licences_limit", (("mode", name),)): constant(limit) for name, limit in limits.items()
+    }
     of |= {("pronote_licences_used", (("mode", name),)): constant(0) for name in limits}
     of[("pronote_licences_used", (("mode", mode),))] = used
     of[("pronote_licences_reserved", ())] = constant(1)
