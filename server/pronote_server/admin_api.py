@@ -15,12 +15,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from pronote_server.addresses import group_of, parse_address
-from pronote_server.answers import Envelope, Json, on_failure, on_http_error, on_refusal
-from pronote_server.authentication import out_of_service
+from pronote_server.admission import out_of_service
+from pronote_server.answers import Envelope, Json, on_failure, on_http_error, on_refusal, read_model
 from pronote_server.clock import now_utc, rfc3339
 from pronote_server.connections import connections_document
 from pronote_server.errors import Refusal
 from pronote_server.storage.checkpoint import Checkpoint, Interrupted, NoRoom, delete_checkpoint, write_checkpoint
+from pronote_server.web.site import MAX_SITE_BYTES, Site
 from pronote_server.words import State
 
 if TYPE_CHECKING:
@@ -89,6 +90,14 @@ def admin_app(instance: Instance) -> ASGIApp:
             raise Refusal(404, "NotFound", "This address is not blocked.")
         return Response(status_code=204)
 
+    async def site(_request: Request) -> Response:
+        return Json(_site_document(instance))
+
+    async def put_site(request: Request) -> Response:
+        instance.sites.sent(await read_model(request, Site, MAX_SITE_BYTES))
+        instance.apply_site()
+        return Json(_site_document(instance))
+
     app = Starlette(
         routes=[
             Route("/livez", livez, methods=["GET"]),
@@ -99,12 +108,21 @@ def admin_app(instance: Instance) -> ASGIApp:
             Route("/v1/checkpoint/{name}", remove_checkpoint, methods=["DELETE"]),
             Route("/v1/connections", connections, methods=["GET"]),
             Route("/v1/connections/{id}", remove_connection, methods=["DELETE"]),
+            Route("/v1/site", site, methods=["GET"]),
+            Route("/v1/site", put_site, methods=["PUT"]),
             Route("/v1/blocked-addresses", blocked, methods=["GET"]),
             Route("/v1/blocked-addresses/{address}", release, methods=["DELETE"]),
         ],
         exception_handlers={Refusal: on_refusal, HTTPException: on_http_error, Exception: on_failure},
     )
     return Envelope(app, instance.metrics, "admin")
+
+
+def _site_document(instance: Instance) -> dict[str, object]:
+    found = instance.sites.site
+    if found is None:
+        raise Refusal(404, "NothingPublished", "No site document has come yet.")
+    return found.model_dump(mode="json", by_alias=True)
 
 
 def _blocked_document(group: str, until: float) -> dict[str, object]:

@@ -80,7 +80,7 @@ def printable(text: str) -> str:
     return text
 
 
-async def read_model(request: Request, model: type[M]) -> M:
+async def read_model(request: Request, model: type[M], max_bytes: int = MAX_BODY_BYTES) -> M:
     """Read a JSON body and validate it.
 
     Raises:
@@ -90,27 +90,27 @@ async def read_model(request: Request, model: type[M]) -> M:
     if content_type != "application/json":
         raise Refusal(415, "UnsupportedMediaType", "The body must be application/json.")
     try:
-        return model.model_validate_json(await read_body(request))
+        return model.model_validate_json(await read_body(request, max_bytes))
     except ValidationError as error:
         raise Refusal(400, "InvalidRequest", f"The request is not valid: {explain(error)}.") from None
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, max_bytes: int = MAX_BODY_BYTES) -> bytes:
     """Read the whole body within the bounds.
 
     Raises:
         Refusal: It is too large or too slow.
     """
     declared = request.headers.get("content-length", "0")
-    too_large = Refusal(413, "BodyTooLarge", f"The body is larger than {MAX_BODY_BYTES} bytes.")
-    if not declared.isdigit() or int(declared) > MAX_BODY_BYTES:
+    too_large = Refusal(413, "BodyTooLarge", f"The body is larger than {max_bytes} bytes.")
+    if not declared.isdigit() or int(declared) > max_bytes:
         raise too_large
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > MAX_BODY_BYTES:
+                if len(body) > max_bytes:
                     raise too_large
     except TimeoutError:
         raise Refusal(408, "RequestTimeout", "The body did not come in time.") from None

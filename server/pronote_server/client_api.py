@@ -10,13 +10,14 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from pronote_server.addresses import parse_address
+from pronote_server.admission import Entry, out_of_service
 from pronote_server.answers import Envelope, Json, on_failure, on_http_error, on_refusal, printable, read_model
-from pronote_server.authentication import Attempt, log_in, out_of_service, peer, session_of
+from pronote_server.authentication import Attempt, log_in, peer, session_of
 from pronote_server.clock import rfc3339
 from pronote_server.connections import connections_document
 from pronote_server.errors import Refusal
 from pronote_server.school_api import school_routes
-from pronote_server.words import Mode, State
+from pronote_server.words import Application, Mode, State, client_mode
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -34,7 +35,7 @@ class LoginRequest(BaseModel):
 
     username: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(printable)]
     password: SecretStr = Field(min_length=1, max_length=256)
-    mode: Mode
+    mode: Annotated[Mode, AfterValidator(client_mode)]
     machine: Annotated[str, Field(max_length=64), AfterValidator(printable)] = ""
 
 
@@ -48,9 +49,7 @@ def client_app(instance: Instance) -> ASGIApp:
         attempt = Attempt(
             wanted.username,
             wanted.password.get_secret_value(),
-            wanted.mode,
-            wanted.machine.strip(),
-            parse_address(peer(request)),
+            Entry(Application.CLIENT, wanted.mode, wanted.machine.strip(), parse_address(peer(request))),
         )
         token, session = await log_in(instance, attempt)
         return Json({"session": token, **_identity(instance, session)})
@@ -92,7 +91,7 @@ def _identity(instance: Instance, session: Session) -> dict[str, object]:
         "superadministrator": session.person.superadministrator,
         "machine": session.machine,
         "connectedTime": rfc3339(session.connected),
-        "idleSeconds": int(instance.sessions.idle_seconds),
+        "idleSeconds": int(instance.sessions.idle_seconds(Application.CLIENT)),
         "uai": base.uai,
         "displayName": instance.settings.display_name,
         "schoolYear": base.school_year,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pronote_server.errors import StartError
 from pronote_server.uai import is_valid_uai
+from pronote_server.web.coding import CodingName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +43,21 @@ class BaseConfig:
 
 
 @dataclass(frozen=True)
+class NetConfig:
+    """The port for PRONOTE.net.
+
+    Attributes:
+        port: TCP port, on every address.
+        folder: Folder with the files `token` and `verifier-key`.
+        coding: How messages of the web protocol are coded.
+    """
+
+    port: int
+    folder: Path
+    coding: CodingName = CodingName.BOTH
+
+
+@dataclass(frozen=True)
 class ServerConfig:
     """Everything that `pronote-server serve` reads from its environment.
 
@@ -53,7 +69,9 @@ class ServerConfig:
         tls: Folder with `tls.crt`, `tls.key` and `ca.crt`.
         client_port: TCP port for Clients, on every address.
         admin_port: TCP port of the admin API, on 127.0.0.1 only.
-        idle_seconds: A session without a request for this long ends.
+        idle_seconds: A Client's session without a request for this long ends.
+        site: The site document; None when nothing is mounted.
+        net: The port for PRONOTE.net; None when there is none.
     """
 
     base: BaseConfig
@@ -64,6 +82,8 @@ class ServerConfig:
     client_port: int
     admin_port: int
     idle_seconds: int = DEFAULT_IDLE_SECONDS
+    site: Path | None = None
+    net: NetConfig | None = None
 
 
 def base_config(environment: Mapping[str, str]) -> BaseConfig:
@@ -99,7 +119,32 @@ def server_config(environment: Mapping[str, str]) -> ServerConfig:
         client_port=_number(environment, "PRONOTE_CLIENT_PORT", 1, 65535),
         admin_port=_number(environment, "PRONOTE_ADMIN_PORT", 1, 65535),
         idle_seconds=_number(environment, "PRONOTE_SESSION_IDLE_SECONDS", 1, 86400, DEFAULT_IDLE_SECONDS),
+        site=_optional_path(environment, "PRONOTE_SITE"),
+        net=_net_config(environment),
     )
+
+
+def net_folder(environment: Mapping[str, str]) -> Path | None:
+    """Return the folder with the files of PRONOTE.net; None when there is none."""
+    return _optional_path(environment, "PRONOTE_NET")
+
+
+def _net_config(environment: Mapping[str, str]) -> NetConfig | None:
+    if not environment.get("PRONOTE_NET_PORT"):
+        return None
+    coding = environment.get("PRONOTE_NET_CODING") or CodingName.BOTH.value
+    if coding not in list(CodingName):
+        raise StartError(f"PRONOTE_NET_CODING must be one of {', '.join(CodingName)}.")
+    return NetConfig(
+        port=_number(environment, "PRONOTE_NET_PORT", 1, 65535),
+        folder=Path(_text(environment, "PRONOTE_NET")),
+        coding=CodingName(coding),
+    )
+
+
+def _optional_path(environment: Mapping[str, str], name: str) -> Path | None:
+    text = environment.get(name)
+    return Path(text) if text else None
 
 
 def _text(environment: Mapping[str, str], name: str) -> str:

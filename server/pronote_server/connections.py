@@ -21,6 +21,7 @@ def connections_document(instance: Instance) -> dict[str, object]:
                 "id": session.id,
                 "application": session.application.value,
                 "mode": session.mode.value,
+                "espace": session.espace or "",
                 "username": session.person.username,
                 "machine": session.machine,
                 "address": session.address,

@@ -17,7 +17,12 @@ from pronote_server.suspension import Suspensions
 from pronote_server.tls import CertificateError, TlsListener, load_certificate
 from pronote_server.usernames import username_key
 from pronote_server.watch import Watched
-from pronote_server.words import IpControl, State
+from pronote_server.web.coding import CodingName
+from pronote_server.web.key_files import AcceptedTokens, KeyFileError, read_token, read_verifier_key
+from pronote_server.web.sealing import Sealer
+from pronote_server.web.site import SiteError, SiteInForce, load_site
+from pronote_server.web.state import WebState
+from pronote_server.words import Application, IpControl, State
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +42,8 @@ class Instance:
         superadmin: Superadministrator in force; None until good files were read.
         database: The base; None until it is open.
         tls: The listener's certificate; None until good files were read.
+        sealer: Seals what the web protocol needs of passwords; None without PRONOTE.net.
+        web: The sessions of PRONOTE.net.
     """
 
     def __init__(self, config: ServerConfig) -> None:
@@ -51,6 +58,10 @@ class Instance:
         self.sessions = Sessions(config.idle_seconds)
         self.suspensions = Suspensions()
         self.passwords = PasswordPool()
+        self.sites = SiteInForce()
+        self.sealer: Sealer | None = None
+        self.net_tokens = AcceptedTokens()
+        self.web = WebState(config.net.coding.coding if config.net else CodingName.BOTH.coding)
         self.checkpointing = asyncio.Lock()
         self._draining_since: float | None = None
         self.metrics.registry.register(LiveCollector(self.sessions, self.suspensions, lambda: self.settings.licences))
@@ -76,11 +87,16 @@ class Instance:
 
     def watched(self) -> tuple[Watched, ...]:
         """Return the groups of files that are read again when they change."""
-        return (
+        groups = [
             Watched((self.config.settings,), self.reload_settings),
             Watched(_files(self.config.superadmin, "username", "password"), self.reload_superadmin),
             Watched(_files(self.config.tls, "tls.crt", "tls.key", "ca.crt"), self.reload_certificate),
-        )
+        ]
+        if self.config.site is not None:
+            groups.append(Watched((self.config.site,), self.reload_site))
+        if self.config.net is not None:
+            groups.append(Watched(_files(self.config.net.folder, "token", "verifier-key"), self.reload_net_files))
+        return tuple(groups)
 
     async def reload_settings(self) -> None:
         """Put the settings file in force, or keep the earlier settings when it is not valid."""
@@ -142,6 +158,45 @@ class Instance:
         self.metrics.certificate_good.set(1)
         self.metrics.certificate_expiry.set(certificate.expiry)
         log.info("TLS certificate in force")
+
+    async def reload_site(self) -> None:
+        """Put the mounted site document in force if it is the newest, or keep what is in force when it is not valid."""
+        path = self.config.site
+        if path is None:
+            return
+        try:
+            found = await asyncio.to_thread(load_site, path)
+        except SiteError as error:
+            self.metrics.site_good.set(0)
+            log.warning("Site document not read again", extra={"data": {"reason": str(error)}})
+            return
+        self.metrics.site_good.set(1)
+        self.sites.mounted(found)
+        self.apply_site()
+
+    def apply_site(self) -> None:
+        """Put in force what follows from the site document besides what each request looks up."""
+        site = self.sites.site
+        if site is not None:
+            self.sessions.set_idle_seconds(Application.PRONOTE_NET, site.inactivity_minutes * 60)
+        log.info("Site in force", extra={"data": {"revision": site.revision if site else None}})
+
+    async def reload_net_files(self) -> None:
+        """Put token and key of PRONOTE.net in force, or keep the earlier ones when they are not good."""
+        if self.config.net is None:
+            return
+        folder = self.config.net.folder
+        try:
+            token = await asyncio.to_thread(read_token, folder)
+            key = await asyncio.to_thread(read_verifier_key, folder)
+        except KeyFileError as error:
+            self.metrics.net_files_good.set(0)
+            log.warning("Files of PRONOTE.net not read again", extra={"data": {"reason": str(error)}})
+            return
+        self.net_tokens.put_in_force(token, time.monotonic())
+        self.sealer = Sealer(key)
+        self.metrics.net_files_good.set(1)
+        log.info("Files of PRONOTE.net in force")
 
     def _may_not_stay(self, session: Session) -> bool:
         prohibited = is_in(parse_address(session.address), self.settings.security.prohibited_addresses)

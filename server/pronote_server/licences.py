@@ -20,6 +20,8 @@ class Usage:
         superadministrators: Those of them that superadministrators hold.
         teachers: Connections in mode enseignant.
         school_life: Connections in mode vie-scolaire, which has no limit.
+
+    Connections of PRONOTE.net count like those of Clients: an Espace Professeurs takes a teacher's place.
     """
 
     administrative: int = 0
@@ -48,7 +50,7 @@ def admit(licences: Licences, usage: Usage, mode: Mode, superadministrator: bool
     that a superadministrator always gets in unless superadministrators hold every place themselves.
     """
     match mode:
-        case Mode.VIE_SCOLAIRE:
+        case Mode.VIE_SCOLAIRE | Mode.CONSULTATION:
             return Admission(True, None)
         case Mode.ENSEIGNANT:
             return Admission(usage.teachers < licences.teachers, licences.teachers)

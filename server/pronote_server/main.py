@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,6 +37,15 @@ app.add_typer(pupil_app, name="pupil")
 user_app = typer.Typer(help="The users of the base. Works while the server runs, or without it.", no_args_is_help=True)
 app.add_typer(user_app, name="user")
 
+
+class ClientMode(StrEnum):
+    """What a user may connect as in a Client: `words.CLIENT_MODES`, as the command line takes them."""
+
+    ADMINISTRATIF = Mode.ADMINISTRATIF.value
+    ENSEIGNANT = Mode.ENSEIGNANT.value
+    VIE_SCOLAIRE = Mode.VIE_SCOLAIRE.value
+
+
 Username = Annotated[str, typer.Argument(help="User name, 1 to 64 characters; upper and lower case are the same.")]
 
 
@@ -57,7 +67,7 @@ def serve() -> None:
 @user_app.command("add")
 def user_add(
     username: Username,
-    mode: Annotated[list[Mode], typer.Option(help="What the user may connect as; give it once for each mode.")],
+    mode: Annotated[list[ClientMode], typer.Option(help="What the user may connect as; give it once for each mode.")],
     superadmin: Annotated[bool, typer.Option("--superadmin", help="May take a reserved place.")] = False,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input instead of a prompt.")
@@ -67,7 +77,7 @@ def user_add(
     from pronote_server import user_commands
 
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else _ask_password()
-    _run(lambda: user_commands.add(os.environ, username, frozenset(mode), superadmin, password))
+    _run(lambda: user_commands.add(os.environ, username, frozenset(map(Mode, mode)), superadmin, password))
 
 
 @user_app.command("list")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,7 +17,8 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from pronote_server.words import Application, LoginResult, Mode
+from pronote_server.espaces import Espace
+from pronote_server.words import CLIENT_MODES, Application, LoginResult, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
     from pronote_server.suspension import Suspensions
 
     LicencesInForce = Callable[[], Licences]
+
+KINDS: Final[tuple[tuple[Application, Mode, Espace | None], ...]] = (
+    *((Application.CLIENT, mode, None) for mode in CLIENT_MODES),
+    *((Application.PRONOTE_NET, espace.mode, espace) for espace in Espace),
+)
+"""Every kind of connection that there is: each is shown, from 0."""
 
 
 class Metrics:
@@ -48,12 +55,12 @@ class Metrics:
         self.logins = Counter(
             "pronote_logins_total",
             "Logins by how they ended.",
-            ["application", "mode", "result"],
+            ["application", "mode", "espace", "result"],
             registry=self.registry,
         )
-        for mode in Mode:
+        for kind in KINDS:
             for result in LoginResult:
-                self.logins.labels(Application.CLIENT.value, mode.value, result.value)
+                self.count_login(*kind, result, 0)
         self.requests = Counter(
             "pronote_http_requests_total",
             "HTTP requests by listener and class of status.",
@@ -68,6 +75,16 @@ class Metrics:
         self.settings_good = Gauge(
             "pronote_settings_last_reload_successful",
             "1 if the settings file was valid when it was last read, else 0 and earlier settings are in force.",
+            registry=self.registry,
+        )
+        self.site_good = Gauge(
+            "pronote_site_last_reload_successful",
+            "1 if the mounted site document was valid when it was last read, else 0 and the earlier one is in force.",
+            registry=self.registry,
+        )
+        self.net_files_good = Gauge(
+            "pronote_net_files_last_reload_successful",
+            "1 if token and key of PRONOTE.net were good when they were last read, else 0.",
             registry=self.registry,
         )
         self.superadmin_good = Gauge(
@@ -102,9 +119,11 @@ class Metrics:
             registry=self.registry,
         )
 
-    def count_login(self, application: Application, mode: Mode, result: LoginResult) -> None:
-        """Count one login."""
-        self.logins.labels(application.value, mode.value, result.value).inc()
+    def count_login(
+        self, application: Application, mode: Mode, espace: Espace | None, result: LoginResult, logins: int = 1
+    ) -> None:
+        """Count logins."""
+        self.logins.labels(application.value, mode.value, espace or "", result.value).inc(logins)
 
     def render(self) -> bytes:
         """Return every metric in Prometheus's text format 0.0.4."""
@@ -131,14 +150,12 @@ class LiveCollector(Collector):
         )
 
     def _connections(self) -> Metric:
-        counts = {(application, mode): 0 for application in Application for mode in Mode}
-        for session in self._sessions:
-            counts[session.application, session.mode] += 1
         family = GaugeMetricFamily(
-            "pronote_connections", "Open connections on the server.", labels=["application", "mode"]
+            "pronote_connections", "Open connections on the server.", labels=["application", "mode", "espace"]
         )
-        for (application, mode), count in counts.items():
-            family.add_metric([application.value, mode.value], count)
+        for application, mode, espace in KINDS:
+            count = self._sessions.count(application, mode, espace)
+            family.add_metric([application.value, mode.value, espace or ""], count)
         return family
 
     def _places(self) -> Iterable[Metric]:

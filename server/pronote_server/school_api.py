@@ -10,8 +10,9 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from starlette.routing import Route
 
+from pronote_server.admission import busy, out_of_service
 from pronote_server.answers import Json, printable, read_model
-from pronote_server.authentication import busy, out_of_service, session_of
+from pronote_server.authentication import session_of
 from pronote_server.clock import now_utc, rfc3339
 from pronote_server.errors import Refusal
 from pronote_server.storage import school

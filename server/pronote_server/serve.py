@@ -28,6 +28,7 @@ from pronote_server.storage.lock import hold
 from pronote_server.storage.new_users import take_over_users
 from pronote_server.storage.users import purge_audit
 from pronote_server.watch import watch
+from pronote_server.web.net_api import net_app
 from pronote_server.words import State
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 CLIENT_BOUNDS: Final = Bounds(connections=1000, drain_seconds=15)
 """More connections than any school has staff. Both drains and the close of the base fit into the pod's 30 seconds."""
+
+NET_BOUNDS: Final = Bounds(connections=256, drain_seconds=8)
+"""Replicas keep a pool of connections each."""
 
 OPEN_FILES: Final = 2048
 """Open files of the process. Bounds the connections whose handshake is not done yet, and with them the memory."""
@@ -114,6 +118,8 @@ async def _prepare(instance: Instance, held: ExitStack) -> tuple[Watched, ...]:
         raise StartError("The settings file cannot be used; the log line before says why.")
     if instance.tls is None:
         raise StartError("The TLS certificate cannot be used; the log line before says why.")
+    if config.net is not None and instance.sealer is None:
+        raise StartError("The files of PRONOTE_NET cannot be used; the log line before says why.")
     if not config.base.folder.is_dir():
         raise StartError("There is no folder for the school year in PRONOTE_DATA.")
     await asyncio.to_thread(held.enter_context, hold(config.base.folder))
@@ -128,13 +134,17 @@ async def _prepare(instance: Instance, held: ExitStack) -> tuple[Watched, ...]:
 
 
 async def _serve_clients(instance: Instance, held: ExitStack, groups: tuple[Watched, ...], stop: asyncio.Event) -> None:
-    """Serve Clients until `stop`, then let what is being asked come to its end."""
+    """Serve Clients and replicas until `stop`, then let what is being asked come to its end."""
     if instance.tls is None:
         raise StartError("The TLS certificate cannot be used.")
     sock = held.enter_context(_open(listen_everywhere, instance.config.client_port))
-    clients = HttpServer(client_app(instance), sock, CLIENT_BOUNDS, instance.tls.context)
-    serving = asyncio.create_task(clients.serve())
-    await clients.listening.wait()
+    listeners = [HttpServer(client_app(instance), sock, CLIENT_BOUNDS, instance.tls.context)]
+    if instance.config.net is not None:
+        sock = held.enter_context(_open(listen_everywhere, instance.config.net.port))
+        listeners.append(HttpServer(net_app(instance), sock, NET_BOUNDS, instance.tls.context))
+    serving = [asyncio.create_task(listener.serve()) for listener in listeners]
+    for listener in listeners:
+        await listener.listening.wait()
     chores = [
         asyncio.create_task(stop.wait()),
         asyncio.create_task(watch(groups)),
@@ -146,13 +156,14 @@ async def _serve_clients(instance: Instance, held: ExitStack, groups: tuple[Watc
         extra={"data": {"clientPort": instance.config.client_port, "version": instance.config.base.version}},
     )
     # The stop is the only one that ends by itself; a chore that fails ends the server rather than go on half alive.
-    ended, running = await asyncio.wait([serving, *chores], return_when=asyncio.FIRST_COMPLETED)
+    ended, running = await asyncio.wait([*serving, *chores], return_when=asyncio.FIRST_COMPLETED)
     log.info("Stopping")
     instance.drain()
-    for chore in running - {serving}:
+    for chore in running - set(serving):
         chore.cancel()
-    clients.stop()
-    await serving
+    for listener in listeners:
+        listener.stop()
+    await asyncio.gather(*serving)
     for task in ended:
         task.result()
 
@@ -163,6 +174,7 @@ async def _keep_house(instance: Instance) -> None:
         await asyncio.sleep(HOUSEKEEPING_SECONDS)
         instance.sessions.expire(time.monotonic())
         instance.suspensions.purge(time.time())
+        instance.web.expire(time.monotonic())
         if next(rounds) % ROUNDS_PER_AUDIT_PURGE == 0:
             try:
                 await instance.base().write(purge_audit, int(time.time()))

@@ -1,11 +1,15 @@
-"""Connections on the server: sessions in memory, in the order in which they were last heard of."""
+"""Connections on the server, of Clients and of PRONOTE.net: sessions in memory, in the order of their last requests.
+
+The two applications have their own idle times, and so each its own order: whoever ends idle sessions looks only at
+those that end.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from collections import OrderedDict
-from dataclasses import dataclass
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +18,8 @@ from pronote_server.words import Application, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from pronote_server.espaces import Espace
 
 TOKEN_BYTES: Final = 32
 """Random bytes of a session token: 256 bits, more than can be guessed."""
@@ -47,6 +53,9 @@ class Session:
         id: Public name of the connection; not the token.
         last_seen: Instant of the last request, for people.
         heard: The same on the monotonic clock, seconds, for the idle time-out.
+        espace: Of PRONOTE.net; None for a Client.
+        key: The token's digest, by which the session is found.
+        ended: Called when the session ends, whatever ends it.
     """
 
     id: str
@@ -58,6 +67,9 @@ class Session:
     connected: datetime
     last_seen: datetime
     heard: float
+    espace: Espace | None = None
+    key: bytes = field(default=b"", repr=False)
+    ended: Callable[[], None] | None = field(default=None, repr=False)
 
 
 class TooManySessions(Exception):  # noqa: N818 - an answer, not a fault
@@ -73,14 +85,19 @@ class Sessions:
     """All sessions of this process. Only the event loop touches them."""
 
     def __init__(self, idle_seconds: float, max_sessions: int = MAX_SESSIONS) -> None:
-        self._sessions: OrderedDict[bytes, Session] = OrderedDict()
-        self._idle = idle_seconds
+        self._lanes: dict[Application, OrderedDict[bytes, Session]] = {one: OrderedDict() for one in Application}
+        self._idle = dict.fromkeys(Application, idle_seconds)
+        self._counts: Counter[tuple[Application, Mode, Espace | None]] = Counter()
+        self._superadministrators = 0
         self._max = max_sessions
 
-    @property
-    def idle_seconds(self) -> float:
-        """A session without a request for this long ends."""
-        return self._idle
+    def idle_seconds(self, application: Application) -> float:
+        """Return how long a session may be without a request before it ends."""
+        return self._idle[application]
+
+    def set_idle_seconds(self, application: Application, seconds: float) -> None:
+        """Change that time, for open sessions, too."""
+        self._idle[application] = seconds
 
     def open(
         self,
@@ -91,42 +108,68 @@ class Sessions:
         address: str,
         instant: datetime,
         monotonic: float,
+        espace: Espace | None = None,
     ) -> tuple[str, Session]:
         """Open a session and return its token, which is kept nowhere, and the session.
 
         Raises:
             TooManySessions: `max_sessions` is reached.
         """
-        if len(self._sessions) >= self._max:
+        if len(self) >= self._max:
             raise TooManySessions
         token = secrets.token_urlsafe(TOKEN_BYTES)
+        key = _digest(token)
         session = Session(
-            secrets.token_hex(8), application, mode, person, machine, address, instant, instant, monotonic
+            secrets.token_hex(8),
+            application,
+            mode,
+            person,
+            machine,
+            address,
+            instant,
+            instant,
+            monotonic,
+            espace,
+            key,
         )
-        self._sessions[_digest(token)] = session
+        self._lanes[application][key] = session
+        self._count(session, 1)
         return token, session
+
+    def find(self, token: str, monotonic: float) -> Session | None:
+        """Return the session of a token, or None when there is none any more. Counts no request."""
+        self.expire(monotonic)
+        key = _digest(token)
+        return next((lane[key] for lane in self._lanes.values() if key in lane), None)
+
+    def is_open(self, session: Session, monotonic: float) -> bool:
+        """Tell whether a session has not ended yet."""
+        self.expire(monotonic)
+        return session.key in self._lanes[session.application]
+
+    def hear(self, session: Session, instant: datetime, monotonic: float) -> None:
+        """Count a request of a session that has not ended."""
+        session.last_seen = instant
+        session.heard = monotonic
+        self._lanes[session.application].move_to_end(session.key)
 
     def touch(self, token: str, instant: datetime, monotonic: float) -> Session | None:
         """Return the session of a token and count the request, or None when there is none any more."""
-        self.expire(monotonic)
-        key = _digest(token)
-        session = self._sessions.get(key)
-        if session is None:
-            return None
-        session.last_seen = instant
-        session.heard = monotonic
-        self._sessions.move_to_end(key)
+        session = self.find(token, monotonic)
+        if session is not None:
+            self.hear(session, instant, monotonic)
         return session
 
     def expire(self, monotonic: float) -> int:
         """End the sessions that have been idle too long; return how many. Looks only at those that it ends."""
         ended = 0
-        while self._sessions:
-            key, oldest = next(iter(self._sessions.items()))
-            if monotonic - oldest.heard < self._idle:
-                break
-            del self._sessions[key]
-            ended += 1
+        for application, lane in self._lanes.items():
+            while lane:
+                oldest = next(iter(lane.values()))
+                if monotonic - oldest.heard < self._idle[application]:
+                    break
+                self._end(oldest)
+                ended += 1
         return ended
 
     def close(self, connection_id: str) -> bool:
@@ -135,29 +178,42 @@ class Sessions:
 
     def close_where(self, unwanted: Callable[[Session], bool]) -> int:
         """End every session that is not wanted any more; return how many."""
-        keys = [key for key, session in self._sessions.items() if unwanted(session)]
-        for key in keys:
-            del self._sessions[key]
-        return len(keys)
+        found = [session for session in self if unwanted(session)]
+        for session in found:
+            self._end(session)
+        return len(found)
 
     def by_connection_time(self) -> list[Session]:
         """Return the sessions, the longest connected first."""
-        return sorted(self._sessions.values(), key=lambda session: (session.connected, session.id))
+        return sorted(self, key=lambda session: (session.connected, session.id))
 
     def usage(self) -> Usage:
-        """Count the licence places that are taken."""
-        counts = dict.fromkeys(Mode, 0)
-        superadministrators = 0
-        for session in self._sessions.values():
-            counts[session.mode] += 1
-            superadministrators += session.mode is Mode.ADMINISTRATIF and session.person.superadministrator
+        """Return the licence places that are taken."""
+        modes = dict.fromkeys(Mode, 0)
+        for (_, mode, _), count in self._counts.items():
+            modes[mode] += count
         return Usage(
-            counts[Mode.ADMINISTRATIF], superadministrators, counts[Mode.ENSEIGNANT], counts[Mode.VIE_SCOLAIRE]
+            modes[Mode.ADMINISTRATIF], self._superadministrators, modes[Mode.ENSEIGNANT], modes[Mode.VIE_SCOLAIRE]
         )
 
+    def count(self, application: Application, mode: Mode, espace: Espace | None) -> int:
+        """Return how many sessions there are of that kind."""
+        return self._counts[application, mode, espace]
+
     def __iter__(self) -> Iterator[Session]:
-        """Iterate over the sessions, the longest silent first."""
-        return iter(list(self._sessions.values()))
+        """Iterate over the sessions, the longest silent of each application first."""
+        return iter([session for lane in self._lanes.values() for session in lane.values()])
 
     def __len__(self) -> int:
-        return len(self._sessions)
+        return sum(len(lane) for lane in self._lanes.values())
+
+    def _end(self, session: Session) -> None:
+        del self._lanes[session.application][session.key]
+        self._count(session, -1)
+        if session.ended is not None:
+            session.ended()
+
+    def _count(self, session: Session, difference: int) -> None:
+        self._counts[session.application, session.mode, session.espace] += difference
+        if session.mode is Mode.ADMINISTRATIF and session.person.superadministrator:
+            self._superadministrators += difference

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic.alias_generators import to_camel
 
 from pronote_server.usernames import username_key
-from pronote_server.words import Mode
+from pronote_server.words import CLIENT_MODES, Mode, client_mode
 
 MAX_USERS: Final = 20_000
 """Users of one file."""
@@ -36,6 +36,9 @@ def _name(text: str) -> str:
     return text
 
 
+ClientMode = Annotated[Mode, AfterValidator(client_mode)]
+
+
 class UserRecord(BaseModel):
     """One user and what the user may do (autorisations)."""
 
@@ -44,7 +47,7 @@ class UserRecord(BaseModel):
     )
 
     username: Annotated[str, AfterValidator(_name)]
-    modes: Annotated[tuple[Mode, ...], Field(min_length=1, max_length=len(Mode))]
+    modes: Annotated[tuple[ClientMode, ...], Field(min_length=1, max_length=len(CLIENT_MODES))]
     superadministrator: Annotated[bool, Field(strict=True)]
     locked: Annotated[bool, Field(strict=True)]
     password_hash: Annotated[str, AfterValidator(_hash), Field(repr=False)]

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class Mode(StrEnum):
-    """What a Client connects as. The values are the domain's own French words and are part of the protocol."""
+    """What a connection is counted as. The values are the domain's own French words and are part of the protocol."""
 
     ADMINISTRATIF = "administratif"
     ENSEIGNANT = "enseignant"
     VIE_SCOLAIRE = "vie-scolaire"
+    CONSULTATION = "consultation"
+
+
+CLIENT_MODES: Final = (Mode.ADMINISTRATIF, Mode.ENSEIGNANT, Mode.VIE_SCOLAIRE)
+"""What a Client connects as; consultation is PRONOTE.net's only."""
+
+
+def client_mode(mode: Mode) -> Mode:
+    """Validate the mode of a Client.
+
+    Raises:
+        ValueError: It is PRONOTE.net's only.
+    """
+    if mode not in CLIENT_MODES:
+        raise ValueError(f"must be one of {', '.join(CLIENT_MODES)}")
+    return mode
 
 
 class Application(StrEnum):

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 EXPECTED = {
     "pronote_info": {"version", "school_year"},
-    "pronote_connections": {"application", "mode"},
-    "pronote_logins_total": {"application", "mode", "result"},
+    "pronote_connections": {"application", "mode", "espace"},
+    "pronote_logins_total": {"application", "mode", "espace", "result"},
     "pronote_licences_used": {"mode"},
     "pronote_licences_limit": {"mode"},
     "pronote_blocked_addresses": set[str](),
@@ -28,7 +28,19 @@ EXPECTED = {
 
 LABEL_VALUES = {
     "application": {"Client", "PRONOTE.net"},
-    "mode": {"administratif", "enseignant", "vie-scolaire"},
+    "mode": {"administratif", "enseignant", "vie-scolaire", "consultation"},
+    "espace": {
+        "",
+        "Direction",
+        "Professeurs",
+        "VieScolaire",
+        "Parents",
+        "Eleves",
+        "Accompagnants",
+        "Entreprise",
+        "Academie",
+        "Inscription",
+    },
     "result": {"success", "refused", "licence", "disabled", "blocked"},
     "version": {"2026.2.5"},
     "school_year": {"2026"},

@@ -105,6 +105,25 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         """,
         "CREATE INDEX homework_due ON homework (due_date)",
     ),
+    (
+        """
+        -- What the web protocol needs of a password, sealed with a key that is not in the base.
+        CREATE TABLE verifiers (
+            user_id INTEGER PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+            sealed BLOB NOT NULL
+        ) STRICT
+        """,
+        """
+        -- Accounts of ENTs (Id. CAS) that were tied to users.
+        CREATE TABLE cas_links (
+            cas_url TEXT NOT NULL,
+            cas_user TEXT NOT NULL,
+            user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+            PRIMARY KEY (cas_url, cas_user)
+        ) STRICT, WITHOUT ROWID
+        """,
+        "CREATE INDEX cas_links_user ON cas_links (user_id)",
+    ),
 )
 """Statements that bring a base from schema version n to n + 1. Entries are never changed, only added."""
 
@@ -138,6 +157,7 @@ INSERT_BASE: Final = """
     VALUES (1, :uai, :school_year, :slot_minutes, :day_start, :day_end, :version, :time)
 """
 SELECT_BASE: Final = "SELECT uai, school_year, created_by_version FROM base WHERE id = 1"
+SELECT_GRID: Final = "SELECT school_year, slot_minutes, day_start, day_end FROM base WHERE id = 1"
 
 INSERT_USER: Final = """
     INSERT INTO users (username, username_key, password_hash, superadministrator, locked, created_time)
@@ -146,17 +166,20 @@ INSERT_USER: Final = """
 INSERT_USER_MODE: Final = "INSERT INTO user_modes (user_id, mode) VALUES (?, ?)"
 SELECT_USER: Final = """
     SELECT id, username, password_hash, superadministrator, locked,
-           (SELECT group_concat(mode) FROM user_modes WHERE user_id = users.id)
+           (SELECT group_concat(mode) FROM user_modes WHERE user_id = users.id),
+           username_key, (SELECT sealed FROM verifiers WHERE user_id = users.id)
     FROM users WHERE username_key = ?
 """
 SELECT_USER_BY_ID: Final = """
     SELECT id, username, password_hash, superadministrator, locked,
-           (SELECT group_concat(mode) FROM user_modes WHERE user_id = users.id)
+           (SELECT group_concat(mode) FROM user_modes WHERE user_id = users.id),
+           username_key, (SELECT sealed FROM verifiers WHERE user_id = users.id)
     FROM users WHERE id = ?
 """
 SELECT_USERS: Final = """
     SELECT id, username, password_hash, superadministrator, locked,
-           (SELECT group_concat(mode) FROM user_modes WHERE user_id = users.id)
+           (SELECT group_concat(mode) FROM user_modes WHERE user_id = users.id),
+           username_key, (SELECT sealed FROM verifiers WHERE user_id = users.id)
     FROM users ORDER BY username_key
 """
 MERGE_USER: Final = """
@@ -170,6 +193,17 @@ DELETE_USER_MODES: Final = "DELETE FROM user_modes WHERE user_id = ?"
 DELETE_USER: Final = "DELETE FROM users WHERE username_key = ?"
 UPDATE_USER_LOCKED: Final = "UPDATE users SET locked = ? WHERE username_key = ?"
 UPDATE_USER_HASH: Final = "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?"
+
+REPLACE_VERIFIER: Final = """
+    INSERT INTO verifiers (user_id, sealed) SELECT id, :sealed FROM users WHERE id = :id AND password_hash = :hash
+    ON CONFLICT (user_id) DO UPDATE SET sealed = excluded.sealed
+"""
+
+REPLACE_CAS_LINK: Final = """
+    INSERT INTO cas_links (cas_url, cas_user, user_id) SELECT :url, :cas_user, id FROM users WHERE id = :user_id
+    ON CONFLICT (cas_url, cas_user) DO UPDATE SET user_id = excluded.user_id
+"""
+SELECT_CAS_LINK: Final = "SELECT user_id FROM cas_links WHERE cas_url = ? AND cas_user = ?"
 
 INSERT_AUDIT: Final = """
     INSERT INTO login_audit (time, user_id, application, mode, result, address)

@@ -6,6 +6,7 @@ import sqlite3
 from dataclasses import dataclass, field
 from typing import Final
 
+from pronote_server.espaces import Espace
 from pronote_server.storage import statements
 from pronote_server.words import Application, LoginResult, Mode
 
@@ -18,6 +19,13 @@ AUDIT_SECONDS: Final = 180 * 86400
 ADDRESS_SECONDS: Final = 86400
 """How long an address stays in the audit: a day, enough to see why it was suspended (four hours at most)."""
 
+ESPACES_OF_MODES: Final = {
+    Mode.ADMINISTRATIF: Espace.DIRECTION,
+    Mode.ENSEIGNANT: Espace.PROFESSEURS,
+    Mode.VIE_SCOLAIRE: Espace.VIE_SCOLAIRE,
+}
+"""The Espace that comes with what a user may connect as in a Client."""
+
 
 @dataclass(frozen=True)
 class User:
@@ -27,6 +35,8 @@ class User:
         modes: What the user may connect as.
         superadministrator: May take a reserved place.
         locked: May not connect.
+        key: The name as it is compared.
+        verifier: What the web protocol needs of the password, sealed; None when there is none.
     """
 
     id: int
@@ -35,15 +45,22 @@ class User:
     superadministrator: bool
     locked: bool
     modes: frozenset[Mode]
+    key: str
+    verifier: bytes | None = field(repr=False)
+
+    @property
+    def espaces(self) -> frozenset[Espace]:
+        """Where the user may come in on PRONOTE.net."""
+        return frozenset(ESPACES_OF_MODES[mode] for mode in self.modes)
 
 
 class UserExists(Exception):  # noqa: N818 - an answer, not a fault
     """There is a user of that name already."""
 
 
-def _user(row: tuple[int, str, str, int, int, str | None]) -> User:
+def _user(row: tuple[int, str, str, int, int, str | None, str, bytes | None]) -> User:
     modes = frozenset(Mode(mode) for mode in (row[5] or "").split(",") if mode)
-    return User(row[0], row[1], row[2], bool(row[3]), bool(row[4]), modes)
+    return User(row[0], row[1], row[2], bool(row[3]), bool(row[4]), modes, row[6], row[7])
 
 
 def find_user(connection: sqlite3.Connection, key: str) -> User | None:

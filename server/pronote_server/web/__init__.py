@@ -1,0 +1,1 @@
+"""The server's side of PRONOTE.net: sessions, the web protocol, delegated logins, and the pages' data."""

@@ -1,0 +1,1 @@
+"""Functions of the web protocol, one module for what belongs together."""

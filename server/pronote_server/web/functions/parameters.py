@@ -1,0 +1,71 @@
+"""Functions that open and keep a session: `FonctionParametres`, `Navigation`."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+
+from pronote_server.storage.school_days import read_school_days
+from pronote_server.web.cipher import NO_VECTOR, md5
+from pronote_server.web.functions.call import written_date, written_list
+from pronote_server.web.protocol import ProtocolError
+
+if TYPE_CHECKING:
+    from pronote_server.web.functions.call import Call
+
+MAX_UUID: Final = 128
+"""Longest `Uuid`, characters: 16 bytes in base64 have 24."""
+
+MAX_NAVIGATOR: Final = 64
+"""Longest name that a client gives itself."""
+
+
+async def fonction_parametres(call: Call) -> dict[str, Any]:
+    """Take the client's initial vector, and tell what every page needs: weeks, periods, hours.
+
+    Raises:
+        ProtocolError: The vector is none, or the session has one already.
+    """
+    if call.dialogue.keys.vector != NO_VECTOR:
+        raise ProtocolError
+    call.vector = md5(_vector(call.text("Uuid", MAX_UUID)))
+    given = call.data.get("identifiantNav")
+    known = isinstance(given, str) and 1 <= len(given) <= MAX_NAVIGATOR and given.isascii() and given.isprintable()
+    return {"identifiantNav": given if known else secrets.token_hex(16), "General": await _general(call)}
+
+
+async def navigation(call: Call) -> dict[str, Any]:
+    """Keep the session alive: that it was called is all there is to it."""
+    call.require_session()
+    return {}
+
+
+def _hours(minutes: tuple[int, ...]) -> list[dict[str, Any]]:
+    return [{"G": place, "L": f"{at // 60:02d}h{at % 60:02d}"} for place, at in enumerate(minutes)]
+
+
+def _vector(text: str) -> bytes:
+    try:
+        content = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise ProtocolError from None
+    if not content:
+        raise ProtocolError
+    return content
+
+
+async def _general(call: Call) -> dict[str, Any]:
+    base = call.instance.config.base
+    year = await call.instance.base().read(read_school_days)
+    return {
+        "versionPN": base.version,
+        "NomEtablissement": call.instance.settings.display_name,
+        "PremierLundi": written_date(year.first_monday),
+        "PremiereDate": written_date(year.first_day),
+        "DerniereDate": written_date(year.last_day),
+        "ListePeriodes": [],
+        "ListeHeures": written_list(_hours(year.starts)),
+        "ListeHeuresFin": written_list(_hours(year.ends)),
+    }
