@@ -11,13 +11,13 @@ from .publication import Url
 from .schema import SET, Text, one_of
 
 AttributeName = Annotated[
-    str, Text(128, "^[A-Za-z_][A-Za-z0-9_.:-]*$", "the name of an attribute: a letter, then letters, digits and '_.:-'")
+    str, Text(64, "^[A-Za-z_][A-Za-z0-9_.:-]*$", "the name of an attribute: a letter, then letters, digits and '_.:-'")
 ]
 
 CasUrl = Annotated[
     str,
     Text(
-        2048,
+        2000,
         r"^https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~%/-]*)?$",
         "an https URL without a query, such as https://cas.example.org/cas",
     ),
@@ -52,6 +52,9 @@ class IdentityAttributes(Part):
     birth_date: AttributeName | None = Field(default=None, description="Date of birth; usually dateNaissance.")
     postal_code: AttributeName | None = Field(default=None, description="Postal code; usually codePostal.")
     category: AttributeName | None = Field(default=None, description="Category of the person; usually categories.")
+    pronote_id: AttributeName | None = Field(
+        default=None, description="PRONOTE's own identifier, for identification by PronoteId; usually idPronote."
+    )
 
 
 class Identification(Part):

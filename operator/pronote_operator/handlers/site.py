@@ -64,7 +64,7 @@ async def bring_in_force(
     step = None
     try:
         for _ in range(MOST_STEPS):
-            in_force = await _in_force(agent)
+            in_force = await _in_force(agent, written)
             # An operator that was killed may have written what it did not send: a kubelet brings it at any moment.
             pending = written if written is not None and _revision(written) > _revision(in_force) else None
             if pending is not None and not pending.get("published"):
@@ -90,10 +90,13 @@ def _revision(site: Site | None) -> int:
     return int(site["revision"]) if site is not None else -1
 
 
-async def _in_force(agent: SiteAgent) -> Site | None:
+async def _in_force(agent: SiteAgent, written: Site | None) -> Site | None:
     try:
-        return await agent.site()
+        told = await agent.site()
     except AgentError as error:
         if error.reason == "NothingPublished":
             return None
         raise
+    # A server of another release than the operator's leaves out what it does not know, and fills in what it does: what
+    # is in force is the document of that revision, not what the server says of it.
+    return written if written is not None and _revision(written) == _revision(told) else told

@@ -22,6 +22,7 @@ USUAL_ATTRIBUTES = {
     "birthDate": "dateNaissance",
     "postalCode": "codePostal",
     "category": "categories",
+    "pronoteId": "idPronote",
 }
 """What ENTs send to PRONOTE unless they agreed on something else."""
 

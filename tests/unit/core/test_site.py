@@ -51,7 +51,11 @@ class World:
                 raise AgentError("Unreachable", "no answer in time")
         if self.in_force is None:
             raise AgentError("NothingPublished", "nothing is published")
-        return dict(self.in_force)
+        return self.told(self.in_force)
+
+    def told(self, document: Site) -> dict[str, Any]:
+        """What the server says of a document."""
+        return dict(document)
 
     async def put_site(self, document: Mapping[str, Any]) -> None:
         mishap = self._mishap()
@@ -140,6 +144,22 @@ async def test_a_server_that_keeps_nothing_ends_the_pass() -> None:
 
     world.put_site = ignore  # type: ignore[method-assign]
     assert (await world.bring(site(True))).waiting == "The server does not keep what it is sent"
+
+
+async def test_a_server_that_says_it_otherwise_is_not_sent_the_same_again_and_again() -> None:
+    class Older(World):
+        def told(self, document: Site) -> dict[str, Any]:
+            delegations = [{"name": one["name"], "direct": True} for one in document["delegations"]]
+            return {**document, "delegations": delegations, "new": 1}
+
+    world = Older()
+    brought = await world.bring(site(True, "a1"))
+    assert brought.in_force == world.in_force == world.configmap
+    before = len(world.history)
+    await world.bring(site(True, "a1"))
+    assert len(world.history) == before
+    await world.bring(site(True, "a2"))
+    assert [one["published"] for one in world.history[before:]] == [False, False, True]
 
 
 async def test_what_the_configmap_lost_is_put_back() -> None:

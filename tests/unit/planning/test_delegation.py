@@ -67,6 +67,7 @@ def test_an_ent_of_the_catalogue_comes_to_its_server_and_names() -> None:
                 "birthDate": "dateNaissance",
                 "postalCode": "codePostal",
                 "category": "categories",
+                "pronoteId": "idPronote",
             },
         },
     }
