@@ -16,7 +16,13 @@ from pronote_operator.builders.certificates import issued, server_names
 from pronote_operator.builders.configmaps import parameters_configmap, settings_configmap
 from pronote_operator.builders.context import BuildContext, BuilderOptions, Release
 from pronote_operator.builders.networkpolicy import network_policy
-from pronote_operator.builders.secrets import agent_secret, snapshot_key_secret, superadmin_secret, tls_secret
+from pronote_operator.builders.secrets import (
+    agent_secret,
+    net_secret,
+    snapshot_key_secret,
+    superadmin_secret,
+    tls_secret,
+)
 from pronote_operator.builders.services import agent_service, client_service
 from pronote_operator.builders.statefulset import statefulset
 from pronote_operator.builders.volumes import data_claim, snapshots_claim
@@ -41,6 +47,7 @@ def children(base: PronoteBase, now: dt.datetime) -> list[dict[str, Any]]:
         tls_secret(ctx, certificates),
         agent_secret(ctx, None, secrets.token_bytes),
         snapshot_key_secret(ctx, None, secrets.token_bytes),
+        net_secret(ctx, None, secrets.token_bytes),
         superadmin,
         data_claim(ctx, None),
         snapshots_claim(ctx, None),

@@ -98,7 +98,7 @@ def per_base(settled: Reading, bases: int, channel: int) -> list[Figure]:
             "API writes per base, creation to Ready",
             (settled.writes - channel - lease) / bases,
             goal=WRITES_GOAL,
-            note=f"12 children + 2; not counted: VersionChannel {channel}, Lease {lease + settled.renewals}",
+            note=f"13 children + 2; not counted: VersionChannel {channel}, Lease {lease + settled.renewals}",
             details=details,
         ),
         Figure("b", "API reads per base, creation to Ready", settled.reads / bases),

@@ -24,7 +24,7 @@ PER_BASE = {
     "services": 2,
     "networkpolicies": 1,
     "statefulsets": 1,
-    "secrets": 4,
+    "secrets": 5,
 }
 """Children of a base by resource."""
 QUIET_SECONDS = 5.0

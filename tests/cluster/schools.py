@@ -39,7 +39,7 @@ def uai_of(name: str) -> str:
 
 
 def child_names(name: str) -> list[tuple[str, str]]:
-    """(kind, name) of the twelve children."""
+    """(kind, name) of the thirteen children."""
     return [
         ("PersistentVolumeClaim", f"{name}-data"),
         ("PersistentVolumeClaim", f"{name}-snapshots"),
@@ -47,6 +47,7 @@ def child_names(name: str) -> list[tuple[str, str]]:
         ("Secret", f"{name}-tls"),
         ("Secret", f"{name}-agent"),
         ("Secret", f"{name}-snapshot-key"),
+        ("Secret", f"{name}-net"),
         ("ConfigMap", f"{name}-settings"),
         ("ConfigMap", f"{name}-parameters"),
         ("Service", f"{name}-client"),

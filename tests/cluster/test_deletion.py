@@ -25,7 +25,7 @@ def _outlasting(school: School) -> list[tuple[str, str]]:
     """What holds data, or the key to them."""
     name = school.name
     claims = [("PersistentVolumeClaim", f"{name}-data"), ("PersistentVolumeClaim", f"{name}-snapshots")]
-    return [*claims, ("Secret", f"{name}-snapshot-key")]
+    return [*claims, ("Secret", f"{name}-snapshot-key"), ("Secret", f"{name}-net")]
 
 
 def _uids(school: School) -> dict[str, str]:

@@ -22,8 +22,9 @@ REPAIR_SECONDS = 10.0
 Child = tuple[str, str]
 CHILDREN = child_names("moulin")
 CLAIMS = CHILDREN[:2]
-OWNED = [child for child in CHILDREN if child not in CLAIMS and child[1] != "moulin-snapshot-key"]
-"""Under deletionPolicy Retain the volumes and the key outlive the base, and have no owner."""
+KEYS = ("moulin-snapshot-key", "moulin-net")
+OWNED = [child for child in CHILDREN if child not in CLAIMS and child[1] not in KEYS]
+"""Under deletionPolicy Retain the volumes and the keys outlive the base, and have no owner."""
 
 
 def _name(child: Child) -> str:

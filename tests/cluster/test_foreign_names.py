@@ -1,4 +1,4 @@
-"""Somebody else's object stands under each of a base's twelve names: all are left as they are, and all bases heal.
+"""Somebody else's object stands under each of a base's thirteen names: all are left as they are, and all bases heal.
 
 One base for each name, all at once: what is in the way may be of a kind that nobody watches, so that healing takes up
 to a minute, which is waited for once.
@@ -18,7 +18,7 @@ from tests.cluster.stage import Stage
 from tests.support.kube import Object, describe
 
 HEALED_SECONDS = 60.0 + 30.0
-"""A stalled base is looked at again after a minute; the rest is for twelve of them on a busy machine."""
+"""A stalled base is looked at again after a minute; the rest is for thirteen of them on a busy machine."""
 
 SUFFIXES = [(kind, name.removeprefix("n")) for kind, name in child_names("n")]
 THEIRS = {"app": "theirs"}
@@ -61,7 +61,7 @@ class InTheWay:
 
 @pytest.fixture(scope="module")
 def blocked(stage: Stage) -> Iterator[dict[str, InTheWay]]:
-    """The twelve, by kind and suffix; the objects were there before their bases."""
+    """The thirteen, by kind and suffix; the objects were there before their bases."""
     with stage.space("foreign") as space, stage.operator(space) as operator:
         operator.wait_leading()
         made = {}

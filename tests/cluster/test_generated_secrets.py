@@ -83,6 +83,8 @@ def test_they_show_nowhere_but_in_their_secrets(
         "the generated password": school.password,
         "the agent's token": school.secret(f"{school.name}-agent", "token"),
         "the snapshots' passphrase": school.secret(f"{school.name}-snapshot-key", "passphrase"),
+        "the token of PRONOTE.net": school.secret(f"{school.name}-net", "token"),
+        "the key of verifiers": school.secret(f"{school.name}-net", "verifier-key"),
         "the server's key": school.secret(f"{school.name}-tls", "tls.key").splitlines()[1],
         "the authority's key": school.secret(f"{school.name}-tls", "ca.key").splitlines()[1],
     }

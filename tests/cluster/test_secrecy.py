@@ -61,6 +61,8 @@ def test_no_password_shows_anywhere_but_in_its_secret(told: tuple[School, Operat
         "its own password": CANARY,
         "the agent's token": school.secret(f"{school.name}-agent", "token"),
         "the snapshots' passphrase": school.secret(f"{school.name}-snapshot-key", "passphrase"),
+        "the token of PRONOTE.net": school.secret(f"{school.name}-net", "token"),
+        "the key of verifiers": school.secret(f"{school.name}-net", "verifier-key"),
         "the certificate's key": school.secret(f"{school.name}-tls", "tls.key").splitlines()[1],
         "the authority's key": school.secret(f"{school.name}-tls", "ca.key").splitlines()[1],
     }

@@ -10,12 +10,14 @@ from pronote_operator.api.constants import APP_NAME, FIELD_MANAGER, GROUP
 from pronote_operator.api.constants import LABEL_BASE as LABEL_BASE
 from pronote_operator.api.constants import LABEL_MANAGED_BY as LABEL_MANAGED_BY
 from pronote_operator.api.constants import LABEL_NAME as LABEL_NAME
+from pronote_operator.api.constants import LABEL_PUBLICATION as LABEL_PUBLICATION
 
 MANAGED_BY = FIELD_MANAGER
 LABEL_COMPONENT = "app.kubernetes.io/component"
 LABEL_VERSION = f"{GROUP}/version"
 """On the pod: the version of the release that it runs."""
 COMPONENT_SERVER = "server"
+COMPONENT_WEB = "web"
 
 ANNOTATION_ROLL_INPUTS = f"{GROUP}/roll-inputs"
 ANNOTATION_POD_TEMPLATE = f"{GROUP}/pod-template"
@@ -33,12 +35,18 @@ TLS_KEYS = ("tls.crt", "tls.key", "ca.crt")
 CA_KEY = "ca.key"
 AGENT_TOKEN_KEY = "token"  # noqa: S105 (a key's name)
 SNAPSHOT_KEY_KEY = "passphrase"
+NET_TOKEN_KEY = "token"  # noqa: S105 (a key's name)
+NET_KEYS = (NET_TOKEN_KEY, "verifier-key")
+"""Of the Secret for PRONOTE.net; its replicas get to see the token alone."""
 SETTINGS_KEY = "settings.json"
 PARAMETERS_KEY = "parameters.json"
+SITE_KEY = "site.json"
 
 CLIENT_PORT = 49300
 METRICS_PORT = 8080
 AGENT_PORT = 8443
+NET_PORT = 8444
+"""Of the server, for the replicas of PRONOTE.net."""
 ADMIN_PORT = 8081
 """The server's admin API, on loopback only."""
 
@@ -75,6 +83,15 @@ class Names:
         return f"{self.base}-snapshot-key"
 
     @property
+    def net_secret(self) -> str:
+        return f"{self.base}-net"
+
+    @property
+    def site(self) -> str:
+        """The ConfigMap with what is published; it belongs to the Publication."""
+        return f"{self.base}-site"
+
+    @property
     def settings(self) -> str:
         return f"{self.base}-settings"
 
@@ -103,6 +120,18 @@ class Names:
         return f"{self.base}-0"
 
 
+@dataclass(frozen=True, slots=True)
+class WebNames:
+    """The names of the children of one publication, but for the ConfigMap, which is named by the base."""
+
+    publication: str
+
+    @property
+    def web(self) -> str:
+        """All of them, for no two are of one kind."""
+        return f"{self.publication}-web"
+
+
 def child_labels(base: str) -> dict[str, str]:
     """The labels of every child; nothing is copied from the base's own labels."""
     return {LABEL_MANAGED_BY: MANAGED_BY, LABEL_NAME: APP_NAME, LABEL_BASE: base}
@@ -111,3 +140,13 @@ def child_labels(base: str) -> dict[str, str]:
 def server_selector(base: str) -> dict[str, str]:
     """What selects the server's pod, and no other pod of the same base; immutable in a StatefulSet."""
     return {LABEL_NAME: APP_NAME, LABEL_BASE: base, LABEL_COMPONENT: COMPONENT_SERVER}
+
+
+def web_selector(publication: str) -> dict[str, str]:
+    """What selects the replicas of a publication; immutable in a Deployment, so that the base, which is not, is not in."""
+    return {LABEL_NAME: APP_NAME, LABEL_PUBLICATION: publication, LABEL_COMPONENT: COMPONENT_WEB}
+
+
+def replicas_of(base: str) -> dict[str, str]:
+    """What selects the replicas of PRONOTE.net in front of a base, whatever their publication is called."""
+    return {LABEL_NAME: APP_NAME, LABEL_BASE: base, LABEL_COMPONENT: COMPONENT_WEB}

@@ -5,13 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from pronote_operator.builders.context import BuildContext, Manifest
-from pronote_operator.builders.names import AGENT_PORT, CLIENT_PORT, METRICS_PORT, server_selector
+from pronote_operator.builders.names import (
+    AGENT_PORT,
+    CLIENT_PORT,
+    METRICS_PORT,
+    NET_PORT,
+    replicas_of,
+    server_selector,
+)
 
 _NAMESPACE_NAME_LABEL = "kubernetes.io/metadata.name"
 
 
 def network_policy(ctx: BuildContext) -> Manifest:
-    """Default deny both ways, but for Clients from anywhere, metrics in the cluster, and the operator to the agent."""
+    """Default deny both ways, but for Clients from anywhere, metrics in the cluster, the operator to the agent, and
+    the base's own replicas of PRONOTE.net."""
     operator = {
         "namespaceSelector": {"matchLabels": {_NAMESPACE_NAME_LABEL: ctx.options.operator_namespace}},
         "podSelector": {"matchLabels": dict(ctx.options.operator_pod_labels)},
@@ -27,6 +35,7 @@ def network_policy(ctx: BuildContext) -> Manifest:
                 {"ports": [_port(CLIENT_PORT)]},
                 {"ports": [_port(METRICS_PORT)], "from": [{"namespaceSelector": {}}]},
                 {"ports": [_port(AGENT_PORT)], "from": [operator]},
+                {"ports": [_port(NET_PORT)], "from": [{"podSelector": {"matchLabels": replicas_of(ctx.name)}}]},
             ],
             # The API gives an empty list back as none; it is set all the same, so that rules added by hand are ours
             # to remove.

@@ -14,7 +14,10 @@ from pronote_operator.builders.names import (
     CLIENT_PORT,
     LABEL_VERSION,
     METRICS_PORT,
+    NET_KEYS,
+    NET_PORT,
     SETTINGS_KEY,
+    SITE_KEY,
     SNAPSHOT_KEY_KEY,
     SUPERADMIN_KEYS,
     TLS_KEYS,
@@ -131,12 +134,23 @@ def _server(ctx: BuildContext) -> dict[str, Any]:
             "PRONOTE_TLS": f"{CONFIG_PATH}/tls",
             "PRONOTE_CLIENT_PORT": str(CLIENT_PORT),
             "PRONOTE_ADMIN_PORT": str(ADMIN_PORT),
+            "PRONOTE_NET_PORT": str(NET_PORT),
+            "PRONOTE_NET": f"{CONFIG_PATH}/net",
+            "PRONOTE_SITE": f"{CONFIG_PATH}/site/{SITE_KEY}",
         },
-        mounts=[_DATA_MOUNT, _config_mount("settings"), _config_mount("superadmin"), _config_mount("tls"), _TMP_MOUNT],
+        mounts=[
+            _DATA_MOUNT,
+            _config_mount("settings"),
+            _config_mount("superadmin"),
+            _config_mount("tls"),
+            _config_mount("net"),
+            _config_mount("site"),
+            _TMP_MOUNT,
+        ],
         resources=server_resources(ctx),
     )
     return container | {
-        "ports": [_port("client", CLIENT_PORT)],
+        "ports": [_port("client", CLIENT_PORT), _port("net", NET_PORT)],
         # The admin API is on loopback, out of the kubelet's reach: the agent answers for it. A large base may take
         # minutes to open (ten here) before the liveness probe counts.
         "startupProbe": _probe("/server/livez", period=1, failures=600),
@@ -172,6 +186,17 @@ def _volumes(ctx: BuildContext) -> list[dict[str, Any]]:
         },
         secret_volume("superadmin", ctx.superadmin_secret, *SUPERADMIN_KEYS),
         secret_volume("tls", names.tls_secret, *TLS_KEYS),
+        secret_volume("net", names.net_secret, *NET_KEYS),
+        {
+            "name": "site",
+            "configMap": {
+                "name": names.site,
+                "defaultMode": SECRET_MODE,
+                "items": key_items(SITE_KEY),
+                # Nothing may be published; and what is may come, and go, while the server runs.
+                "optional": True,
+            },
+        },
         secret_volume("agent", names.agent_secret, AGENT_TOKEN_KEY),
         secret_volume("snapshot-key", names.snapshot_key_secret, SNAPSHOT_KEY_KEY),
         *source_volumes(ctx),

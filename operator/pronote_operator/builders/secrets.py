@@ -17,6 +17,7 @@ from pronote_operator.builders.names import (
     AGENT_TOKEN_KEY,
     ANNOTATION_UAI,
     CA_KEY,
+    NET_KEYS,
     SNAPSHOT_KEY_KEY,
     SUPERADMIN_KEYS,
     TLS_KEYS,
@@ -81,6 +82,22 @@ def snapshot_key_secret(ctx: BuildContext, existing: Data | None, token_bytes: C
     data = {SNAPSHOT_KEY_KEY: _kept(existing, SNAPSHOT_KEY_KEY) or _encoded(token_bytes(_TOKEN_BYTES).hex())}
     metadata = ctx.metadata(
         ctx.names.snapshot_key_secret, owned=ctx.deletes_data, annotations={ANNOTATION_UAI: ctx.base.spec.uai}
+    )
+    return _secret(metadata, data)
+
+
+def net_secret(ctx: BuildContext, existing: Data | None, token_bytes: Callable[[int], bytes]) -> Manifest:
+    """What replicas of PRONOTE.net show to the server, and the key that seals what the base keeps for the web protocol.
+
+    Without that key every person would need a new password, so it outlives the base as the volumes do.
+    """
+    token, verifier = NET_KEYS
+    data = {
+        token: _kept(existing, token) or _encoded(token_bytes(_TOKEN_BYTES).hex()),
+        verifier: _kept(existing, verifier) or _encoded(base64.b64encode(token_bytes(_TOKEN_BYTES)).decode()),
+    }
+    metadata = ctx.metadata(
+        ctx.names.net_secret, owned=ctx.deletes_data, annotations={ANNOTATION_UAI: ctx.base.spec.uai}
     )
     return _secret(metadata, data)
 

@@ -1,11 +1,11 @@
-"""The two Services of a base: one for Clients, and a headless one for metrics and the operator."""
+"""The two Services of a base: one for Clients, and a headless one for metrics, the operator and PRONOTE.net."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pronote_operator.builders.context import BuildContext, Manifest
-from pronote_operator.builders.names import AGENT_PORT, CLIENT_PORT, METRICS_PORT, server_selector
+from pronote_operator.builders.names import AGENT_PORT, CLIENT_PORT, METRICS_PORT, NET_PORT, server_selector
 
 
 def client_service(ctx: BuildContext) -> Manifest:
@@ -34,7 +34,7 @@ def agent_service(ctx: BuildContext) -> Manifest:
         "clusterIP": "None",
         "publishNotReadyAddresses": True,
         "selector": server_selector(ctx.name),
-        "ports": [_port("metrics", METRICS_PORT), _port("agent", AGENT_PORT)],
+        "ports": [_port("metrics", METRICS_PORT), _port("agent", AGENT_PORT), _port("net", NET_PORT)],
     }
     return _service(ctx, ctx.names.agent_service, spec)
 

@@ -13,6 +13,7 @@ from pronote_operator.builders.names import SUPERADMIN_KEYS
 from pronote_operator.builders.secrets import (
     agent_secret,
     certificates_in,
+    net_secret,
     snapshot_key_secret,
     superadmin_secret,
     tls_secret,
@@ -89,6 +90,12 @@ def wanted_secrets(ctx: BuildContext, now: dt.datetime, *, renewal_due: bool) ->
             names.snapshot_key_secret,
             [owner, ctx.deletes_data],
             lambda there: snapshot_key_secret(ctx, _data(there), secrets.token_bytes),
+        ),
+        Wanted(
+            "Secret",
+            names.net_secret,
+            [owner, ctx.deletes_data],
+            lambda there: net_secret(ctx, _data(there), secrets.token_bytes),
         ),
         *(
             [

@@ -16,6 +16,7 @@ from pronote_operator.builders.names import (
     ANNOTATION_UAI,
     LABEL_VERSION,
     MANAGED_BY,
+    NET_PORT,
 )
 
 _OUR_GROUP = "pronote.hosting/"
@@ -50,6 +51,8 @@ class StatefulSetFacts:
     """Request id and snapshot of the restore that the pod template asks for."""
     revision: str | None = None
     """Of the pod template in force: changes with each roll."""
+    net: bool = False
+    """The server has a port for PRONOTE.net: templates of earlier operators, which are kept until a roll, have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ def statefulset_facts(body: Mapping[str, Any]) -> StatefulSetFacts:
         roll_inputs=annotations.get(ANNOTATION_ROLL_INPUTS),
         restore=_restore(annotations.get(ANNOTATION_RESTORE, "")),
         revision=status.get("updateRevision"),
+        net=any(port.get("containerPort") == NET_PORT for port in server.get("ports") or ()),
     )
 
 

@@ -10,7 +10,13 @@ from pronote_operator.builders.certificates import Certificates
 from pronote_operator.builders.configmaps import parameters_configmap, settings_configmap
 from pronote_operator.builders.context import BuildContext, BuilderOptions, Manifest, Release
 from pronote_operator.builders.networkpolicy import network_policy
-from pronote_operator.builders.secrets import agent_secret, snapshot_key_secret, superadmin_secret, tls_secret
+from pronote_operator.builders.secrets import (
+    agent_secret,
+    net_secret,
+    snapshot_key_secret,
+    superadmin_secret,
+    tls_secret,
+)
 from pronote_operator.builders.services import agent_service, client_service
 from pronote_operator.builders.statefulset import statefulset
 from pronote_operator.builders.volumes import data_claim, snapshots_claim
@@ -53,6 +59,7 @@ def children(ctx: BuildContext, existing: Manifest | None = None) -> list[Manife
         tls_secret(ctx, CERTIFICATES),
         agent_secret(ctx, None, lambda count: bytes(range(count))),
         snapshot_key_secret(ctx, None, lambda count: bytes(reversed(range(count)))),
+        net_secret(ctx, None, lambda count: bytes(range(count, 2 * count))),
         settings_configmap(ctx),
         parameters_configmap(ctx, CERTIFICATES.authority),
         client_service(ctx),

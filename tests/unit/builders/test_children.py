@@ -16,7 +16,7 @@ from pronote_operator.planning.drift import differs
 from tests.unit.builders.children import children, context
 from tests.unit.builders.strategies import contexts
 
-KEPT = ("PersistentVolumeClaim", "-snapshot-key")
+KEPT_KEYS = ("-snapshot-key", "-net")
 VANISHING: tuple[Any, ...] = ({}, None, "")
 """What the API server would not give back; an empty selector or volume is meant."""
 
@@ -30,7 +30,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def keeps_data(manifest: dict[str, Any]) -> bool:
     kind, name = str(manifest["kind"]), str(manifest["metadata"]["name"])
-    return kind == KEPT[0] or name.endswith(KEPT[1])
+    return kind == "PersistentVolumeClaim" or name.endswith(KEPT_KEYS)
 
 
 @given(contexts())
@@ -46,9 +46,9 @@ def test_every_child_has_our_labels_and_only_those(ctx: BuildContext) -> None:
 
 
 @given(contexts())
-def test_there_are_twelve_children_or_eleven_with_a_superadministrator_of_yours(ctx: BuildContext) -> None:
+def test_there_are_thirteen_children_or_twelve_with_a_superadministrator_of_yours(ctx: BuildContext) -> None:
     manifests = children(ctx)
-    assert len(manifests) == (11 if ctx.base.spec.super_admin.secret_name else 12)
+    assert len(manifests) == (12 if ctx.base.spec.super_admin.secret_name else 13)
     assert len({(manifest["kind"], manifest["metadata"]["name"]) for manifest in manifests}) == len(manifests)
 
 

@@ -71,7 +71,7 @@ def test_nobody_sees_more_than_it_needs(ctx: BuildContext) -> None:
     assert mounts == {
         "prepare": {"data", "snapshots", "snapshot-key", "tmp"},
         "agent": {"data", "snapshots", "snapshot-key", "agent", "tls", "tmp"},
-        "server": {"data", "settings", "superadmin", "tls", "tmp"},
+        "server": {"data", "settings", "superadmin", "tls", "net", "site", "tmp"},
     }
     assert {volume["name"] for volume in template["spec"]["volumes"]} == set().union(*mounts.values())
     text = json.dumps(template)

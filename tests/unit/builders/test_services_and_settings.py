@@ -18,7 +18,7 @@ from pronote_operator.builders.endpoints import (
     client_endpoint,
     host_from_template,
 )
-from pronote_operator.builders.names import server_selector
+from pronote_operator.builders.names import replicas_of, server_selector
 from pronote_operator.builders.networkpolicy import network_policy
 from pronote_operator.builders.podtemplate import pod_template
 from pronote_operator.builders.services import agent_service, client_service
@@ -52,7 +52,7 @@ def test_the_agent_answers_for_a_pod_that_is_not_ready() -> None:
     assert (spec["clusterIP"], spec["publishNotReadyAddresses"]) == ("None", True)
 
 
-def test_the_policy_lets_in_clients_metrics_and_the_operator_and_lets_nothing_out() -> None:
+def test_the_policy_lets_in_clients_metrics_the_operator_and_replicas_and_lets_nothing_out() -> None:
     spec = network_policy(context(options={"operator_namespace": "ops", "operator_pod_labels": {"app": "op"}}))["spec"]
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     assert spec["egress"] == []
@@ -66,6 +66,7 @@ def test_the_policy_lets_in_clients_metrics_and_the_operator_and_lets_nothing_ou
                 "podSelector": {"matchLabels": {"app": "op"}},
             }
         ],
+        8444: [{"podSelector": {"matchLabels": replicas_of("jean-moulin")}}],
     }
 
 

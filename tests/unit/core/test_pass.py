@@ -224,9 +224,9 @@ def bench() -> Bench:
     return Bench()
 
 
-async def test_the_first_pass_applies_twelve_children_and_one_status(bench: Bench) -> None:
+async def test_the_first_pass_applies_thirteen_children_and_one_status(bench: Bench) -> None:
     await bench.reconcile(KEY)
-    assert len(bench.api.writes()) == 13
+    assert len(bench.api.writes()) == 14
     assert bench.api.writes()[-2:] == ["StatefulSet jean-moulin", "jean-moulin"], "the pod last, then the report"
     conditions = {c["type"]: c["status"] for c in bench.api.base["status"]["conditions"]}
     assert conditions == {"Ready": "True", "InService": "True", "UpToDate": "True", "BackedUp": "False"}
