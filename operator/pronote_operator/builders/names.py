@@ -143,7 +143,7 @@ def server_selector(base: str) -> dict[str, str]:
 
 
 def web_selector(publication: str) -> dict[str, str]:
-    """What selects the replicas of a publication; immutable in a Deployment, so that the base, which is not, is not in."""
+    """What selects the replicas of a publication; immutable in a Deployment, unlike the base, which is left out."""
     return {LABEL_NAME: APP_NAME, LABEL_PUBLICATION: publication, LABEL_COMPONENT: COMPONENT_WEB}
 
 
