@@ -79,7 +79,7 @@ class Delegation(_Part):
     protocol: CasProtocol = CasProtocol.CAS3
     ca_bundle: str | None = Field(None, max_length=MAX_SITE_BYTES)
     espaces: Espaces = ()
-    direct: bool = True
+    direct: bool = Field(True, strict=True)
     identification: Identification = Identification()
 
 
@@ -87,10 +87,10 @@ class Site(_Part):
     """The whole document."""
 
     revision: int = Field(ge=0, le=MAX_REVISION, strict=True)
-    published: bool
+    published: bool = Field(strict=True)
     url: Url
     espaces: Espaces
-    inactivity_minutes: int = Field(60, ge=1, le=1440)
+    inactivity_minutes: int = Field(60, ge=1, le=1440, strict=True)
     delegations: Annotated[tuple[Delegation, ...], Field(max_length=len(Espace))] = ()
 
     def publishes(self, espace: Espace) -> bool:
