@@ -9,7 +9,7 @@ from pronote_operator.api.constants import API_VERSION
 from pronote_operator.api.uai import uai_letter
 
 NAMESPACES = 10
-CHILDREN = 12
+CHILDREN = 13
 """Objects that the operator makes for a base with a superadministrator of its own making."""
 VERSION = "2026.2.5"
 IMAGE = f"localhost/pronote-server:{VERSION}"
