@@ -153,6 +153,7 @@ async def record(instance: Instance, entry: Entry, result: LoginResult, user_id:
             entry.mode,
             result,
             str(entry.address),
+            entry.espace,
         )
     except sqlite3.Error:
         # A full volume must not keep the people out who would make room.

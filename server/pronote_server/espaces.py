@@ -30,6 +30,11 @@ class Espace(StrEnum):
         return _IDS[self]
 
     @property
+    def page(self) -> str:
+        """Page of the Espace; `mobile.<page>` is the one for telephones."""
+        return _PAGES[self]
+
+    @property
     def mode(self) -> Mode:
         """What its connections are counted as."""
         return _MODES.get(self, Mode.CONSULTATION)
@@ -45,6 +50,18 @@ _IDS: Final[Mapping[Espace, int]] = {
     Espace.ENTREPRISE: 4,
     Espace.ACADEMIE: 5,
     Espace.INSCRIPTION: 18,
+}
+
+_PAGES: Final[Mapping[Espace, str]] = {
+    Espace.DIRECTION: "direction.html",
+    Espace.PROFESSEURS: "professeur.html",
+    Espace.VIE_SCOLAIRE: "viescolaire.html",
+    Espace.PARENTS: "parent.html",
+    Espace.ELEVES: "eleve.html",
+    Espace.ACCOMPAGNANTS: "accompagnant.html",
+    Espace.ENTREPRISE: "entreprise.html",
+    Espace.ACADEMIE: "academie.html",
+    Espace.INSCRIPTION: "inscription.html",
 }
 
 _MODES: Final[Mapping[Espace, Mode]] = {

@@ -1,8 +1,10 @@
-"""Every SQL statement of the server."""
+"""SQL statements: the schema, and what users, pupils and absences need."""
 
 from __future__ import annotations
 
 from typing import Final
+
+from pronote_server.storage.schema_espaces import SCHEMA_ESPACES
 
 APPLICATION_ID: Final = 0x50524E54
 """`PRNT`: marks a SQLite file as one of our bases."""
@@ -124,6 +126,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         """,
         "CREATE INDEX cas_links_user ON cas_links (user_id)",
     ),
+    SCHEMA_ESPACES,
 )
 """Statements that bring a base from schema version n to n + 1. Entries are never changed, only added."""
 
@@ -164,22 +167,27 @@ INSERT_USER: Final = """
     VALUES (:username, :key, :password_hash, :superadministrator, 0, :time)
 """
 INSERT_USER_MODE: Final = "INSERT INTO user_modes (user_id, mode) VALUES (?, ?)"
+INSERT_USER_ESPACE: Final = "INSERT INTO user_espaces (user_id, espace) VALUES (?, ?) ON CONFLICT DO NOTHING"
+DELETE_USER_ESPACES: Final = "DELETE FROM user_espaces WHERE user_id = ?"
 SELECT_USER: Final = """
     SELECT id, username, password_hash, superadministrator, locked,
            (SELECT group_concat(mode) FROM user_modes WHERE user_id = users.id),
-           username_key, (SELECT sealed FROM verifiers WHERE user_id = users.id)
+           username_key, (SELECT sealed FROM verifiers WHERE user_id = users.id),
+           (SELECT group_concat(espace) FROM user_espaces WHERE user_id = users.id)
     FROM users WHERE username_key = ?
 """
 SELECT_USER_BY_ID: Final = """
     SELECT id, username, password_hash, superadministrator, locked,
            (SELECT group_concat(mode) FROM user_modes WHERE user_id = users.id),
-           username_key, (SELECT sealed FROM verifiers WHERE user_id = users.id)
+           username_key, (SELECT sealed FROM verifiers WHERE user_id = users.id),
+           (SELECT group_concat(espace) FROM user_espaces WHERE user_id = users.id)
     FROM users WHERE id = ?
 """
 SELECT_USERS: Final = """
     SELECT id, username, password_hash, superadministrator, locked,
            (SELECT group_concat(mode) FROM user_modes WHERE user_id = users.id),
-           username_key, (SELECT sealed FROM verifiers WHERE user_id = users.id)
+           username_key, (SELECT sealed FROM verifiers WHERE user_id = users.id),
+           (SELECT group_concat(espace) FROM user_espaces WHERE user_id = users.id)
     FROM users ORDER BY username_key
 """
 MERGE_USER: Final = """
@@ -206,8 +214,8 @@ REPLACE_CAS_LINK: Final = """
 SELECT_CAS_LINK: Final = "SELECT user_id FROM cas_links WHERE cas_url = ? AND cas_user = ?"
 
 INSERT_AUDIT: Final = """
-    INSERT INTO login_audit (time, user_id, application, mode, result, address)
-    VALUES (:time, (SELECT id FROM users WHERE id = :user_id), :application, :mode, :result, :address)
+    INSERT INTO login_audit (time, user_id, application, mode, espace, result, address)
+    VALUES (:time, (SELECT id FROM users WHERE id = :user_id), :application, :mode, :espace, :result, :address)
 """
 TRIM_AUDIT: Final = "DELETE FROM login_audit WHERE id <= (SELECT max(id) FROM login_audit) - ?"
 FORGET_OLD_AUDIT: Final = "DELETE FROM login_audit WHERE time < ?"

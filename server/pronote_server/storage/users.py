@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pronote_server.espaces import Espace
 from pronote_server.storage import statements
 from pronote_server.words import Application, LoginResult, Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 AUDIT_ROWS: Final = 10_000
 """Logins that the audit keeps."""
@@ -24,7 +27,7 @@ ESPACES_OF_MODES: Final = {
     Mode.ENSEIGNANT: Espace.PROFESSEURS,
     Mode.VIE_SCOLAIRE: Espace.VIE_SCOLAIRE,
 }
-"""The Espace that comes with what a user may connect as in a Client."""
+"""The Espace that a user is given with each mode of a Client, unless other ones are named."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class User:
         locked: May not connect.
         key: The name as it is compared.
         verifier: What the web protocol needs of the password, sealed; None when there is none.
+        espaces: Where the user may come in on PRONOTE.net.
     """
 
     id: int
@@ -47,20 +51,17 @@ class User:
     modes: frozenset[Mode]
     key: str
     verifier: bytes | None = field(repr=False)
-
-    @property
-    def espaces(self) -> frozenset[Espace]:
-        """Where the user may come in on PRONOTE.net."""
-        return frozenset(ESPACES_OF_MODES[mode] for mode in self.modes)
+    espaces: frozenset[Espace]
 
 
 class UserExists(Exception):  # noqa: N818 - an answer, not a fault
     """There is a user of that name already."""
 
 
-def _user(row: tuple[int, str, str, int, int, str | None, str, bytes | None]) -> User:
+def _user(row: tuple[int, str, str, int, int, str | None, str, bytes | None, str | None]) -> User:
     modes = frozenset(Mode(mode) for mode in (row[5] or "").split(",") if mode)
-    return User(row[0], row[1], row[2], bool(row[3]), bool(row[4]), modes, row[6], row[7])
+    espaces = frozenset(Espace(espace) for espace in (row[8] or "").split(",") if espace)
+    return User(row[0], row[1], row[2], bool(row[3]), bool(row[4]), modes, row[6], row[7], espaces)
 
 
 def find_user(connection: sqlite3.Connection, key: str) -> User | None:
@@ -88,8 +89,9 @@ def add_user(
     modes: frozenset[Mode],
     superadministrator: bool,
     time: str,
+    espaces: frozenset[Espace] | None = None,
 ) -> int:
-    """Add a user; return the row.
+    """Add a user; return the row. Without `espaces` the user may enter those that come with the modes.
 
     Raises:
         UserExists: The name is taken.
@@ -108,7 +110,17 @@ def add_user(
     if user_id is None:
         raise sqlite3.DatabaseError("no row was inserted")
     connection.executemany(statements.INSERT_USER_MODE, [(user_id, mode.value) for mode in sorted(modes)])
+    _give_espaces(connection, user_id, espaces_of(modes) if espaces is None else espaces)
     return user_id
+
+
+def espaces_of(modes: Iterable[Mode]) -> frozenset[Espace]:
+    """Return the Espaces that come with modes of a Client."""
+    return frozenset(ESPACES_OF_MODES[mode] for mode in modes)
+
+
+def _give_espaces(connection: sqlite3.Connection, user_id: int, espaces: Iterable[Espace]) -> None:
+    connection.executemany(statements.INSERT_USER_ESPACE, [(user_id, espace.value) for espace in sorted(espaces)])
 
 
 def merge_user(
@@ -120,8 +132,12 @@ def merge_user(
     superadministrator: bool,
     locked: bool,
     time: str,
-) -> None:
-    """Add a user, or change the one of that name to what is given."""
+    espaces: frozenset[Espace] | None = None,
+) -> int:
+    """Add a user, or change the one of that name to what is given; return the row.
+
+    Without `espaces` a user who is there keeps those that there are and is given those that come with the modes.
+    """
     values = {
         "username": username,
         "key": key,
@@ -133,6 +149,10 @@ def merge_user(
     (user_id,) = connection.execute(statements.MERGE_USER, values).fetchone()
     connection.execute(statements.DELETE_USER_MODES, (user_id,))
     connection.executemany(statements.INSERT_USER_MODE, [(user_id, mode.value) for mode in sorted(modes)])
+    if espaces is not None:
+        connection.execute(statements.DELETE_USER_ESPACES, (user_id,))
+    _give_espaces(connection, user_id, espaces_of(modes) if espaces is None else espaces)
+    return int(user_id)
 
 
 def delete_user(connection: sqlite3.Connection, key: str) -> bool:
@@ -158,6 +178,7 @@ def record_login(
     mode: Mode,
     result: LoginResult,
     address: str,
+    espace: Espace | None = None,
 ) -> None:
     """Write a login into the audit and let go of what it holds no longer.
 
@@ -168,6 +189,7 @@ def record_login(
         "user_id": user_id,
         "application": application.value,
         "mode": mode.value,
+        "espace": "" if espace is None else espace.value,
         "result": result.value,
         "address": address,
     }

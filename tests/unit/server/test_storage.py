@@ -19,6 +19,7 @@ import pytest
 
 from pronote_server.config import BaseConfig
 from pronote_server.errors import StartError
+from pronote_server.espaces import Espace
 from pronote_server.storage import school, statements, users
 from pronote_server.storage.checkpoint import (
     Interrupted,
@@ -244,10 +245,15 @@ def test_a_base_of_the_first_schema_is_brought_up_to_date_with_what_it_holds(con
             connection.execute(statements.WRITE_SCHEMA_VERSION.format(version=1))
             values = {"slot_minutes": 60, "day_start": "08:00", "day_end": "18:00", "version": "1", "time": "then"}
             connection.execute(statements.INSERT_BASE, {"uai": "0750654D", "school_year": 2026, **values})
-            _add(connection, "durand")
+            connection.execute(
+                statements.INSERT_USER,
+                {"username": "durand", "key": "durand", "password_hash": "h", "superadministrator": 0, "time": "then"},
+            )
+            connection.execute(statements.INSERT_USER_MODE, (1, Mode.VIE_SCOLAIRE.value))
     with closing(open_base(config)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (statements.SCHEMA_VERSION,)
-        assert [user.username for user in users.list_users(connection)] == ["durand"]
+        (user,) = users.list_users(connection)
+        assert (user.username, user.espaces) == ("durand", {Espace.VIE_SCOLAIRE})
         assert school.count_pupils(connection) == 0
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         strict = connection.execute("SELECT name FROM pragma_table_list WHERE type = 'table' AND strict = 0").fetchall()
