@@ -42,14 +42,14 @@ class Hosting:
         answer = await asyncio.to_thread(self.server.admin, "GET", "/v1/site")
         if answer.status == 404:
             raise AgentError(answer.json["reason"], "nothing is published")
-        assert answer.status == 200, answer.text
+        assert answer.status == 200, answer.json
         told: dict[str, Any] = answer.json
         return told
 
     async def put_site(self, document: Mapping[str, Any]) -> None:
         """Send it as the agent does."""
         answer = await asyncio.to_thread(self.server.publish, dict(document))
-        assert answer.status == 200, answer.text
+        assert answer.status == 200, answer.json
         told = await asyncio.to_thread(self.server.net, "GET", "/net/v1/site")
         self.seen.append(told.json)
 
