@@ -31,7 +31,7 @@ def test_all_that_is_made_for_a_base_is_selected() -> None:
 
 
 @pytest.mark.parametrize(("mode", "spaces"), [("cluster-wide", {"any": True}), ("namespaced", None)])
-def test_bases_are_looked_for_where_the_operator_looks(mode: str, spaces: dict[str, bool] | None) -> None:
+def test_bases_are_looked_for_where_the_operator_looks(mode: str, spaces: dict[str, object] | None) -> None:
     rendered = render(*ON, *MODES[mode])
     selector = one(rendered, "PodMonitor", f"{RELEASE}-bases")["spec"]["namespaceSelector"]
     roles = {m["metadata"]["namespace"] for m in rendered if m["kind"] == "Role"} - {"pronote-system"}
