@@ -9,7 +9,7 @@ RUN pip install --no-cache-dir --require-hashes --only-binary=:all: --no-compile
 COPY pyproject.toml images/install.py /build/
 COPY server /build/server
 RUN python3 /build/install.py dependencies /opt/pronote \
-    && python3 /build/install.py code /opt/pronote /build server/pronote_server server/pronote_client
+    && python3 /build/install.py code /opt/pronote /build server/pronote_server server/pronote_net server/pronote_client
 
 FROM debian:bookworm-slim
 COPY images/server.packages images/install.py /build/

@@ -65,7 +65,9 @@ class Kind:
 KINDS = {
     "operator": Kind("operator", ("operator/pronote_operator",), ("dev",)),
     "server": Kind(
-        "server", ("server/pronote_server", "server/pronote_client"), ("2025.2.11", "2026.2.5", "2026.2.6", "2027.2.4")
+        "server",
+        ("server/pronote_server", "server/pronote_net", "server/pronote_client"),
+        ("2025.2.11", "2026.2.5", "2026.2.6", "2027.2.4"),
     ),
 }
 

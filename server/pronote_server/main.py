@@ -64,6 +64,20 @@ def serve() -> None:
     raise typer.Exit(run(os.environ))
 
 
+@app.command()
+def net() -> None:
+    """Serve the pages of PRONOTE.net in front of a base's server until SIGTERM.
+
+    Reads PRONOTE_NET_LISTEN, PRONOTE_NET_STATUS, PRONOTE_NET_SERVER, PRONOTE_NET_PATH, PRONOTE_NET_TOKEN,
+    PRONOTE_NET_CA, PRONOTE_NET_TRUSTED_PROXIES and PRONOTE_NET_TRUSTED_HOPS from the environment
+    (docs/reference/net-api.md).
+    """
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    from pronote_net.run import run
+
+    raise typer.Exit(run(os.environ))
+
+
 @user_app.command("add")
 def user_add(
     username: Username,
