@@ -49,6 +49,7 @@ async def bring_in_force(
     agent: SiteAgent,
     write: Callable[[dict[str, Any]], Awaitable[None]],
     milliseconds: Callable[[], int],
+    on_change: Callable[[Site | None], Awaitable[None]] | None = None,
 ) -> Brought:
     """Bring a document in force, or as far as the server lets it.
 
@@ -57,8 +58,10 @@ async def bring_in_force(
         written: what the ConfigMap has; None when it has nothing, or nothing that makes sense.
         write: puts a document into the ConfigMap.
         milliseconds: the present, since 1970.
+        on_change: told of what is in force, once, before pages are stopped because delegations change: so that it can be
+            said while it lasts.
     Raises:
-        ApiError: from `write`.
+        ApiError: from `write`, or what `on_change` raises.
     """
     in_force: Site | None = None
     step = None
@@ -75,6 +78,9 @@ async def bring_in_force(
                 if written != in_force and in_force is not None:
                     await write(dict(in_force))  # lost, and it must survive the server
                 return Brought(in_force)
+            if not step.last and on_change is not None:
+                await on_change(in_force)
+                on_change = None
             if step.site is not None:
                 newest = max(_revision(in_force), _revision(written))
                 written = {"revision": max(milliseconds(), newest + 1), **step.site}

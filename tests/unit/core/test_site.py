@@ -107,6 +107,25 @@ async def test_a_changed_delegation_comes_in_force_in_one_pass_and_three_steps()
     assert world.configmap == world.in_force
 
 
+async def test_that_delegations_change_is_told_once_and_before_anything_is_stopped() -> None:
+    world, told = World(), []
+
+    async def on_change(in_force: Site | None) -> None:
+        told.append((in_force, len(world.history)))
+
+    async def bring(wanted: Site) -> None:
+        await bring_in_force(
+            wanted, written=world.configmap, agent=world, write=world.write, milliseconds=lambda: 0, on_change=on_change
+        )
+
+    await bring(site(True))
+    await bring(site(True, espaces=("Eleves",)))
+    assert told == []
+    before = world.in_force
+    await bring(site(True, "a1"))
+    assert told == [(before, 2)]
+
+
 async def test_nothing_is_written_or_sent_when_all_is_in_force() -> None:
     world = World()
     await world.bring(site(True, "a1"))
