@@ -58,7 +58,7 @@ async def bring_in_force(
         written: what the ConfigMap has; None when it has nothing, or nothing that makes sense.
         write: puts a document into the ConfigMap.
         milliseconds: the present, since 1970.
-        on_change: told of what is in force, once, before pages are stopped because delegations change: so that it can be
+        on_change: told of what is in force, once, before pages are stopped because delegations change: it can then be
             said while it lasts.
     Raises:
         ApiError: from `write`, or what `on_change` raises.
