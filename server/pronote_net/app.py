@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
 
 from pronote_net import assets
 from pronote_net.entrance import entrance_routes
@@ -58,13 +58,17 @@ def visitors_app(desk: Desk) -> ASGIApp:
         Route(desk.config.path, to_path),
         Mount(
             desk.config.path,
-            routes=[
-                Route("/robots.txt", _robots),
-                Route("/fichiers/{name}", _asset),
-                *protocol_routes(desk),
-                *entrance_routes(desk),
-                *room_routes(desk),
-            ],
+            # A redirect to a path with or without a slash would be built from the Host header.
+            app=Router(
+                redirect_slashes=False,
+                routes=[
+                    Route("/robots.txt", _robots),
+                    Route("/fichiers/{name}", _asset),
+                    *protocol_routes(desk),
+                    *entrance_routes(desk),
+                    *room_routes(desk),
+                ],
+            ),
         ),
     ]
     app = Starlette(
