@@ -35,7 +35,7 @@ def test_bases_are_looked_for_where_the_operator_looks(mode: str, spaces: dict[s
     rendered = render(*ON, *MODES[mode])
     selector = one(rendered, "PodMonitor", f"{RELEASE}-bases")["spec"]["namespaceSelector"]
     roles = {m["metadata"]["namespace"] for m in rendered if m["kind"] == "Role"} - {"pronote-system"}
-    assert selector == (spaces or {"matchNames": sorted(roles)})
+    assert selector == ({"matchNames": sorted(roles)} if spaces is None else spaces)
 
 
 def test_prometheus_finds_them_by_labels_of_ones_own() -> None:
