@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from local_cluster import Cluster, images
+from local_cluster import Cluster, addresses, images
 from local_cluster.progress import Progress
 from tests.cluster.audit import AuditLog
+from tests.cluster.gateways import DOMAIN, Front, new_front
 from tests.cluster.schools import School
 from tests.cluster.stage import Stage, apply_crds, channel, held, no_default_policy, no_other_operator
 from tests.support.kube import Kube
 from tests.support.operator_process import OperatorProcess
+from tests.support.resolving import resolving
 
 MARKERS = {
     "disturbs": "takes away what other tests need (the API server): comes after all others",
@@ -60,6 +62,14 @@ def stage(cluster: Cluster, audit: AuditLog, tmp_path_factory: pytest.TempPathFa
             kube.apply(channel("stable", default=True))
             with no_default_policy(kube):
                 yield stage
+
+
+@pytest.fixture(scope="session")
+def front(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """The gateway, started if it does not run; host names of its domain lead there from all clients of the tests."""
+    stage.cluster.gateway()
+    with resolving({f".{DOMAIN}": addresses.NODE_IP}):
+        yield new_front(tmp_path_factory.mktemp("gateway"))
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from local_cluster import addresses
 from local_cluster import gateway as local_gateway
 from tests.conformance.certificates import Authority, new_authority, write_certificate
 from tests.support.kube import Kube
+from tests.support.waiting import wait_until
 
 DOMAIN = "pronote.test"
 GATEWAY, TLS_SECRET = "web", "web-tls"
@@ -41,6 +42,22 @@ class Front:
             verify=ssl.create_default_context(cafile=str(self.ca_file)), local_address=address
         )
         return httpx.Client(transport=transport, timeout=timeout, trust_env=False)
+
+    def wait_served(self, url: str, status: int = 200, timeout: float = 30) -> None:
+        """Wait until a visitor gets this status: a gateway hears of a route a moment after its object is there."""
+        seen = [""]
+
+        def look() -> bool:
+            try:
+                answer = visitor.get(url)
+            except httpx.TransportError as error:  # until it has the host's certificate
+                seen[0] = str(error)
+                return False
+            seen[0] = f"HTTP {answer.status_code}\n{answer.text[:1000]}"
+            return answer.status_code == status
+
+        with self.visitor() as visitor:
+            wait_until(look, timeout, what=f"{url} answers {status}", last=lambda: seen[0])
 
     def secret(self, namespace: str) -> dict[str, Any]:
         """The Secret that Gateways and Ingresses of a namespace name."""

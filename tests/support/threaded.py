@@ -13,14 +13,16 @@ from aiohttp import web
 
 
 class ThreadedServer(ABC):
-    """Serves on loopback, on a free port, while its context lasts; a subclass answers.
+    """Serves on a free port while its context lasts; a subclass answers.
 
     Args:
         tls: to speak TLS with.
+        host: the address to listen on.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         self._tls = tls
+        self._host = host
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self.port = 0
@@ -43,7 +45,7 @@ class ThreadedServer(ABC):
         application.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(application, shutdown_timeout=0)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
+        await web.TCPSite(self._runner, self._host, 0, ssl_context=self._tls).start()
         self.port = int(self._runner.addresses[0][1])
 
     async def _stop(self) -> None:
