@@ -23,6 +23,7 @@ from cas import CASClient
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 
 if TYPE_CHECKING:
     from pronote_net.metrics import Metrics
@@ -119,6 +120,7 @@ def ask_cas(delegation: Delegation, service: str, ticket: str) -> Person | None:
             user, attributes, _ = client.verify_ticket(ticket)
         except (
             requests.RequestException,
+            HTTPError,
             ssl.SSLError,
             ParseError,
             DefusedXmlException,
@@ -168,6 +170,7 @@ class _Session(requests.Session):
         super().__init__()
         self._xml = delegation.protocol != "CAS1"
         self.trust_env = False
+        self.headers["accept-encoding"] = "identity"  # what is small on the wire is not large in memory
         self.adapters.clear()
         # A certificate that is not valid is refused by the context itself.
         try:
@@ -188,7 +191,8 @@ class _Session(requests.Session):
         answer = super().request(*arguments, **options)
         content = bytearray()
         try:
-            for chunk in answer.iter_content(16 * 1024):
+            # One wait at a time: `iter_content` waits until a whole chunk has come, however slowly.
+            while chunk := answer.raw.read1(16 * 1024):
                 content += chunk
                 if len(content) > MAX_ANSWER_BYTES or time.monotonic() > until:
                     raise requests.RequestException("too large or too slow")
@@ -198,6 +202,8 @@ class _Session(requests.Session):
             raise requests.RequestException("not answered with 200")
         if self._xml:
             fromstring(bytes(content), forbid_dtd=True)
-        answer._content = bytes(content)  # what python-cas reads next
+        # What python-cas reads next.
+        answer._content = bytes(content)
+        answer._content_consumed = True
         answer.encoding = answer.encoding or "utf-8"
         return answer
