@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import contextmanager
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pronote_server.espaces import Espace
+from pronote_server.storage.identities import PersonKind
 from pronote_server.words import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pronote_server.storage.users import User
 
@@ -44,6 +48,14 @@ class ClientMode(StrEnum):
     ADMINISTRATIF = Mode.ADMINISTRATIF.value
     ENSEIGNANT = Mode.ENSEIGNANT.value
     VIE_SCOLAIRE = Mode.VIE_SCOLAIRE.value
+
+
+class PersonOption(StrEnum):
+    """What a user who is no pupil may be, as the command line takes it."""
+
+    GUARDIAN = PersonKind.GUARDIAN.value
+    TEACHER = PersonKind.TEACHER.value
+    STAFF = PersonKind.STAFF.value
 
 
 Username = Annotated[str, typer.Argument(help="User name, 1 to 64 characters; upper and lower case are the same.")]
@@ -81,7 +93,20 @@ def net() -> None:
 @user_app.command("add")
 def user_add(
     username: Username,
-    mode: Annotated[list[ClientMode], typer.Option(help="What the user may connect as; give it once for each mode.")],
+    mode: Annotated[
+        list[ClientMode] | None, typer.Option(help="What the user may connect as; give it once for each mode.")
+    ] = None,
+    espace: Annotated[
+        list[Espace] | None,
+        typer.Option(help="Where the user may come in on PRONOTE.net; without it, what comes with the modes."),
+    ] = None,
+    pupil: Annotated[str | None, typer.Option(help="National number of the pupil who the user is.")] = None,
+    child: Annotated[list[str] | None, typer.Option(help="National number of a pupil whose guardian it is.")] = None,
+    person: Annotated[PersonOption | None, typer.Option(help="What else the user is; entered with the names.")] = None,
+    last_name: Annotated[str, typer.Option(help="Of a guardian, a teacher or one of the staff.")] = "",
+    first_name: Annotated[str, typer.Option(help="Of the same.")] = "",
+    birth_date: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Of the same.")] = None,
+    postal_code: Annotated[str | None, typer.Option(help="Of the same.")] = None,
     superadmin: Annotated[bool, typer.Option("--superadmin", help="May take a reserved place.")] = False,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input instead of a prompt.")
@@ -91,7 +116,17 @@ def user_add(
     from pronote_server import user_commands
 
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else _ask_password()
-    _run(lambda: user_commands.add(os.environ, username, frozenset(map(Mode, mode)), superadmin, password))
+    rights = user_commands.Rights(frozenset(map(Mode, mode or ())), frozenset(espace or ()), superadmin)
+    who = user_commands.Who(
+        pupil,
+        tuple(child or ()),
+        PersonKind(person) if person else None,
+        last_name,
+        first_name,
+        birth_date.date() if birth_date else None,
+        postal_code,
+    )
+    _run(lambda: user_commands.add(os.environ, username, rights, who, password))
 
 
 @user_app.command("list")
@@ -163,6 +198,37 @@ def pupil_count() -> None:
     _run(lambda: typer.echo(pupil_commands.count(os.environ)))
 
 
+@app.command("seed")
+def seed_base(
+    pupils: Annotated[int, typer.Option(min=4, max=3000, help="How many pupils.")] = 600,
+    seed: Annotated[int, typer.Option(help="The same number gives the same school.")] = 1,
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day of marks and homework; today by default.")
+    ] = None,
+    accounts: Annotated[
+        Path | None,
+        typer.Option(help="Make accounts, and write their first passwords into this new file (CSV, for you alone)."),
+    ] = None,
+    accounts_for: Annotated[int | None, typer.Option(min=1, help="At most so many accounts of each kind.")] = None,
+) -> None:
+    """Fill an empty base with a made-up school: people, timetable, homework and marks.
+
+    Everything or nothing. With PRONOTE_NET the accounts can log in by the web protocol at once.
+    """
+    from pronote_server.seed.command import Wanted
+    from pronote_server.seed.command import seed as fill
+
+    wanted = Wanted(pupils, seed, until.date() if until else None, accounts, accounts_for)
+
+    def work() -> None:
+        with progress_bar("Passwords") as progress:
+            made = fill(os.environ, wanted, progress)
+        for what, count in made.items():
+            typer.echo(f"{what}\t{count}")
+
+    _run(work)
+
+
 @app.command("export-hnot")
 def export_hnot(
     output: Annotated[Path, typer.Option(help="Folder to write into; made when missing.")],
@@ -196,6 +262,18 @@ def _line(user: User) -> str:
     flags = ["superadministrator"] if user.superadministrator else []
     flags += ["locked"] if user.locked else []
     return "\t".join([user.username, modes, ",".join(flags)])
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how far work is, on a terminal only; yields what is called with what is done and all of it."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _ask_password() -> str:

@@ -253,7 +253,7 @@ def test_a_base_of_the_first_schema_is_brought_up_to_date_with_what_it_holds(con
     with closing(open_base(config)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (statements.SCHEMA_VERSION,)
         (user,) = users.list_users(connection)
-        assert (user.username, user.espaces) == ("durand", {Espace.VIE_SCOLAIRE})
+        assert (user.username, user.espaces) == ("durand", frozenset({Espace.VIE_SCOLAIRE}))
         assert school.count_pupils(connection) == 0
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         strict = connection.execute("SELECT name FROM pragma_table_list WHERE type = 'table' AND strict = 0").fetchall()

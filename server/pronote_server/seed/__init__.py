@@ -1,0 +1,1 @@
+"""An invented school: what `pronote-server seed` fills a base with."""
