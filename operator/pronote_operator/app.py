@@ -23,8 +23,11 @@ from pronote_operator.cluster.kinds import (
     CHANNELS,
     CHILD_KINDS,
     DELEGATIONS,
+    HTTP_ROUTES,
     POLICIES,
+    PUBLICATIONS,
     SECRETS,
+    WEB_KINDS,
     Kind,
 )
 from pronote_operator.cluster.pulse import Pulse
@@ -43,6 +46,7 @@ from pronote_operator.handlers.keys import Key, channel_key, policy_key
 from pronote_operator.handlers.namespaces import Namespaces
 from pronote_operator.handlers.policy import SETTLE_SECONDS as POLICY_SETTLE_SECONDS
 from pronote_operator.handlers.policy import PolicyReconciler
+from pronote_operator.handlers.publication_desk import PublicationDesk
 from pronote_operator.handlers.report import Reporter
 from pronote_operator.handlers.shared import Shared
 from pronote_operator.handlers.snapshots import SnapshotDesk
@@ -87,6 +91,7 @@ class Operator:
         claim_signals: Callable[[], None],
     ) -> None:
         check_host_template(settings.client_host_template)
+        check_host_template(settings.publication_host_template)
         self._settings = settings
         self._served: tuple[str | None, ...] = settings.watch_namespaces or (None,)
         self._configuration = configuration
@@ -123,6 +128,16 @@ class Operator:
             count=self._metrics.snapshot,
             clock=now,
         )
+        options = BuilderOptions(
+            operator_image=settings.image,
+            image_pull_policy=settings.image_pull_policy,
+            client_host_template=settings.client_host_template,
+            client_service_type=settings.client_service_type,
+            publication_host_template=settings.publication_host_template,
+            trusted_proxies=settings.trusted_proxies,
+            trusted_proxy_hops=settings.trusted_proxy_hops,
+            operator_namespace=namespace,
+        )
         self._bases = BaseReconciler(
             client=client,
             store=self._store,
@@ -134,13 +149,7 @@ class Operator:
             agents=agents,
             snapshots=self._snapshots,
             max_concurrent_restores=settings.max_concurrent_restores,
-            options=BuilderOptions(
-                operator_image=settings.image,
-                image_pull_policy=settings.image_pull_policy,
-                client_host_template=settings.client_host_template,
-                client_service_type=settings.client_service_type,
-                operator_namespace=namespace,
-            ),
+            options=options,
             prepare_namespace=self._namespaces.prepare,
             clock=now,
         )
@@ -153,6 +162,21 @@ class Operator:
             catalogue=settings.ent_catalogue,
             mark=self.queue.mark,
             unmark=self.queue.forget,
+            clock=now,
+        )
+        self._publications = PublicationDesk(
+            client=client,
+            store=self._store,
+            book=self._book,
+            reporter=self._reporter,
+            agents=agents,
+            delegations=self._delegations,
+            options=options,
+            reflect=lambda namespace: self._reflector(HTTP_ROUTES, namespace),
+            served=self._served,
+            mark=self.queue.mark,
+            unmark=self.queue.forget,
+            on_repair=self._repaired,
             clock=now,
         )
         self._channels = ChannelReconciler(
@@ -180,9 +204,10 @@ class Operator:
         async with self._agent_session, asyncio.TaskGroup() as group:
             self._namespaces.start_in(group)
             await self._first_list()
-            for kind in CHILD_KINDS:
+            for kind in (*CHILD_KINDS, *WEB_KINDS):
                 for namespace in self._served:
                     group.create_task(self._reflector(kind, namespace).run(), name=f"reflector {kind.plural}")
+            await self._publications.start_in(group)
             group.create_task(self.queue.run(), name="queue")
             group.create_task(self._sweeps(), name="sweeps")
             group.create_task(self._snapshots.run(), name="snapshots")
@@ -221,7 +246,11 @@ class Operator:
 
     async def _work(self, key: Key) -> float | None:
         if key.kind == BASES.kind:
-            return await self._bases(key)
+            again = await self._bases(key)
+            self._publications.base_passed(key)
+            return again
+        if key.kind == PUBLICATIONS.kind:
+            return await self._publications(key)
         if key.kind == DELEGATIONS.kind:
             return await self._delegations(key)
         return await (self._policies(key) if key.kind == POLICIES.kind else self._channels(key))
@@ -256,9 +285,10 @@ class Operator:
 
     def _listed(self, kind: Kind, namespace: str | None) -> None:
         self._book.listed(kind, namespace)
+        concerned = {PUBLICATIONS.kind} if kind in (*WEB_KINDS, HTTP_ROUTES) else {PUBLICATIONS.kind, BASES.kind}
         if kind is not SECRETS:
-            for key in self._base_keys():
-                if namespace in (None, key.namespace):
+            for key in self._store:
+                if key.kind in concerned and namespace in (None, key.namespace):
                     self.queue.mark(key)
 
     async def _first_list(self) -> None:
@@ -271,6 +301,9 @@ class Operator:
             async for page in self._client.pages(BASES, namespace):
                 for item in page["items"]:
                     self._store.put(_key_of(BASES, item), item)
+            async for page in self._client.pages(PUBLICATIONS, namespace):
+                for item in page["items"]:
+                    self._publications.observe(None, item)
             async for page in self._client.pages(DELEGATIONS, namespace):
                 for item in page["items"]:
                     self._delegations.observe(None, item)
@@ -323,9 +356,9 @@ class Operator:
         raise RuntimeError("Kopf stopped by itself")
 
     def _observers(self) -> dict[str, Any]:
-        # Publications are served by the API alone.
         return {
             BASES.plural: self._on_base,
+            PUBLICATIONS.plural: self._publications.observe,
             DELEGATIONS.plural: self._delegations.observe,
             CHANNELS.plural: self._on_channel,
             POLICIES.plural: self._on_policy,
@@ -337,6 +370,8 @@ class Operator:
             self._forget(key, int(body["metadata"]["resourceVersion"]))
         elif self._store.put(key, body):
             self.queue.mark(key)
+            if event == "ADDED" or body["metadata"].get("deletionTimestamp"):
+                self._publications.base_seen(key)
 
     def _forget(self, key: Key, version: int | None = None) -> None:
         if self._store.remove(key, version=version):
@@ -344,6 +379,7 @@ class Operator:
             self._book.forget(key)
             self._fleet.remove(key)
             self._snapshots.forget(key)
+            self._publications.base_seen(key)
             if not any(other.namespace == key.namespace for other in self._base_keys()):
                 self._namespaces.unused(key.namespace)
 
@@ -385,8 +421,9 @@ class Operator:
             await asyncio.sleep(1)
             self._sweep_due.clear()
             try:
-                for kind, forget in ((BASES, self._forget), (DELEGATIONS, self._delegations.forget)):
-                    await self._sweep(kind, forget)
+                await self._sweep(BASES, self._forget)
+                await self._sweep(PUBLICATIONS, self._publications.forget)
+                await self._sweep(DELEGATIONS, self._delegations.forget)
             except (ApiError, aiohttp.ClientError, TimeoutError) as error:
                 logger.warning("The sweep for deleted objects failed (%s); again in 10 s.", error)
                 await asyncio.sleep(10)

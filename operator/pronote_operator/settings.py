@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -32,6 +33,21 @@ class Settings(BaseSettings):
     )
     client_service_type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = Field(
         default="ClusterIP", description="Type of the Service that Clients connect to."
+    )
+    publication_host_template: str = Field(
+        default="{uai}.pronote.example.org",
+        min_length=1,
+        max_length=253,
+        description="Host name of publications that name none. Placeholders: {name} (of the publication), {namespace}, "
+        "{uai} (of the base, in lower case).",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Networks (CIDR), separated by commas, of the proxies in front of publications: their "
+        "`X-Forwarded-For` is believed. Empty: nobody's.",
+    )
+    trusted_proxy_hops: int = Field(
+        default=1, ge=1, le=8, description="How many entries of it, from the right, trusted proxies have written."
     )
     role_for_secrets: str = Field(
         default="",
@@ -67,9 +83,14 @@ class Settings(BaseSettings):
         default="INFO", description="Least severity logged."
     )
 
-    @field_validator("watch_namespaces", mode="before")
+    @field_validator("watch_namespaces", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ipaddress.ip_network(one)) for one in value)

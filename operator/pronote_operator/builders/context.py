@@ -39,6 +39,10 @@ class BuilderOptions:
     image_pull_policy: str | None = None
     client_host_template: str = "{name}-client.{namespace}.svc"
     client_service_type: str = "ClusterIP"
+    publication_host_template: str = "{uai}.pronote.example.org"
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks (CIDR) of proxies that tell the visitor's address."""
+    trusted_proxy_hops: int = 1
     operator_namespace: str = "pronote-system"
     operator_pod_labels: dict[str, str] = field(default_factory=lambda: {"app.kubernetes.io/name": "pronote-operator"})
     """Labels of the operator's pod: only it may speak to the agents."""

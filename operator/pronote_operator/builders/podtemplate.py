@@ -40,12 +40,12 @@ AGENT_RESOURCES = {"requests": {"cpu": "10m", "memory": "48Mi"}, "limits": {"cpu
 """Idle, the agent needs what it requests; borg needs the rest for minutes: its index of chunks is kept in memory."""
 PREPARE_RESOURCES = AGENT_RESOURCES
 
-_CONTAINER_SECURITY = {
+CONTAINER_SECURITY = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
     "readOnlyRootFilesystem": True,
 }
-_POD_SECURITY = {
+POD_SECURITY = {
     "runAsNonRoot": True,
     "runAsUser": UID,
     "runAsGroup": UID,
@@ -63,7 +63,7 @@ def pod_template(ctx: BuildContext) -> dict[str, Any]:
         "spec": {
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
-            "securityContext": _POD_SECURITY,
+            "securityContext": POD_SECURITY,
             "terminationGracePeriodSeconds": TERMINATION_GRACE_SECONDS,
             "initContainers": [_prepare(ctx), _agent(ctx)],
             "containers": [_server(ctx)],
@@ -220,7 +220,7 @@ def _container(
         "command": command,
         "env": [{"name": variable, "value": value} for variable, value in env.items()],
         "resources": resources,
-        "securityContext": _CONTAINER_SECURITY,
+        "securityContext": CONTAINER_SECURITY,
         "volumeMounts": mounts,
     }
     if ctx.options.image_pull_policy:

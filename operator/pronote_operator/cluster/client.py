@@ -132,9 +132,15 @@ class KubeClient:
         query = {"fieldManager": FIELD_MANAGER}
         return await self._send("POST", kind.collection(namespace), query=query, body=manifest, content_type=_JSON)
 
-    async def delete(self, kind: Kind, namespace: str | None, name: str) -> None:
-        """Delete an object; one that is already gone is no error."""
+    async def delete(self, kind: Kind, namespace: str | None, name: str, *, uid: str | None = None) -> None:
+        """Delete an object; one that is already gone is no error.
+
+        Args:
+            uid: of the object that is meant; another one of that name is refused (409).
+        """
         options: Object = {"kind": "DeleteOptions", "apiVersion": "v1"}
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
         try:
             await self._send("DELETE", kind.path(namespace, name), body=options, content_type=_JSON)
         except ApiError as error:

@@ -59,6 +59,10 @@ SERVICES = Kind("v1", "Service", "services")
 SECRETS = Kind("v1", "Secret", "secrets")
 CONFIG_MAPS = Kind("v1", "ConfigMap", "configmaps")
 VOLUME_CLAIMS = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
+DEPLOYMENTS = Kind("apps/v1", "Deployment", "deployments")
+DISRUPTION_BUDGETS = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
+INGRESSES = Kind("networking.k8s.io/v1", "Ingress", "ingresses")
+HTTP_ROUTES = Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes")
 NETWORK_POLICIES = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
 PODS = Kind("v1", "Pod", "pods")
 STORAGE_CLASSES = Kind("storage.k8s.io/v1", "StorageClass", "storageclasses", namespaced=False)
@@ -70,5 +74,7 @@ EVENTS = Kind("events.k8s.io/v1", "Event", "events")
 
 CHILD_KINDS = (VOLUME_CLAIMS, CONFIG_MAPS, SERVICES, NETWORK_POLICIES, STATEFUL_SETS)
 """Watched in all served namespaces by label. Secrets are watched apart, only in namespaces that hold a base."""
+WEB_KINDS = (DEPLOYMENTS, DISRUPTION_BUDGETS, INGRESSES)
+"""What publications have beside; watched likewise. HTTPRoutes are watched apart, once the cluster has the kind."""
 
-BY_KIND = {kind.kind: kind for kind in (*CHILD_KINDS, SECRETS, ROLE_BINDINGS)}
+BY_KIND = {kind.kind: kind for kind in (*CHILD_KINDS, *WEB_KINDS, HTTP_ROUTES, SECRETS, ROLE_BINDINGS)}

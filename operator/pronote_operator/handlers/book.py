@@ -1,4 +1,4 @@
-"""What is known of the children of each base, filled by the reflectors and read by the reconciler.
+"""What is known of the children of each base and publication, filled by the reflectors and read by the reconciler.
 
 A child's body is kept (compressed) only from the event that brought it until the base is next reconciled; what stays is
 a signature of the manifest that is known to be in place, and a few facts. So thousands of bases cost little memory, and
@@ -15,9 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pronote_operator.builders.names import LABEL_BASE
-from pronote_operator.cluster.kinds import CHILD_KINDS, Kind
-from pronote_operator.handlers.keys import Key, base_key
+from pronote_operator.builders.names import LABEL_BASE, LABEL_PUBLICATION
+from pronote_operator.cluster.kinds import CHILD_KINDS, WEB_KINDS, Kind
+from pronote_operator.handlers.keys import Key, base_key, publication_key
 
 ChildId = tuple[str, str]
 """(kind, name) within the namespace of the base."""
@@ -115,7 +115,7 @@ class ChildBook:
         metadata = body["metadata"]
         name = sys.intern(metadata["name"])
         identity = (kind.kind, sys.intern(metadata["namespace"]), name)
-        base = self._base_of.get(identity) or _base_in(metadata)
+        base = self._base_of.get(identity) or _owner_in(metadata)
         if base is None:
             return
         child_id = (kind.kind, name)
@@ -157,13 +157,22 @@ class ChildBook:
         """Whether every kind of child but Secrets was listed for the namespace."""
         return all(self.knows(kind, namespace) for kind in CHILD_KINDS)
 
+    def knows_web(self, namespace: str) -> bool:
+        """Whether every kind of child of a publication but HTTPRoutes was listed for the namespace."""
+        return self.knows_all(namespace) and all(self.knows(kind, namespace) for kind in WEB_KINDS)
+
     def _list_of(self, kind: Kind, namespace: str) -> asyncio.Event:
         return self._synced.setdefault((kind.kind, namespace), asyncio.Event())
 
 
-def _base_in(metadata: dict[str, Any]) -> Key | None:
+def _owner_in(metadata: dict[str, Any]) -> Key | None:
     for owner in metadata.get("ownerReferences") or ():
         if owner.get("kind") == "PronoteBase":
             return base_key(metadata["namespace"], owner["name"])
-    name = (metadata.get("labels") or {}).get(LABEL_BASE)
+        if owner.get("kind") == "Publication":
+            return publication_key(metadata["namespace"], owner["name"])
+    labels = metadata.get("labels") or {}
+    if publication := labels.get(LABEL_PUBLICATION):
+        return publication_key(metadata["namespace"], publication)
+    name = labels.get(LABEL_BASE)
     return base_key(metadata["namespace"], name) if name else None

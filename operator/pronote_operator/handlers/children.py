@@ -1,4 +1,4 @@
-"""Bringing the children of a base to what is wanted: judge what is there, apply what differs.
+"""Bringing the children of a base, or of a publication, to what is wanted: judge what is there, apply what differs.
 
 A manifest whose signature is known to be in place is not sent. What is not known is fetched first: server-side apply
 would silently merge into an object that belongs to somebody else.
@@ -44,28 +44,28 @@ class Wanted:
 
 
 Repaired = Callable[[Key, str, str, list[str]], Awaitable[None]]
-"""Told of (base, kind, name, paths that differed) when a child is changed back."""
+"""Told of (owner, kind, name, paths that differed) when a child is changed back."""
 
 
 class Children:
-    """The children of one base during one pass.
+    """The children of one object of ours during one pass.
 
     Args:
-        base: whose children.
-        uid: of the base: what an owner reference must name.
+        owner: whose children.
+        uid: of the owner: what an owner reference must name.
     """
 
-    def __init__(self, client: KubeClient, book: ChildBook, *, base: Key, uid: str, on_repair: Repaired) -> None:
+    def __init__(self, client: KubeClient, book: ChildBook, *, owner: Key, uid: str, on_repair: Repaired) -> None:
         self._client = client
         self._book = book
-        self._base = base
+        self._owner = owner
         self._uid = uid
         self._on_repair = on_repair
         self._looked_at: dict[ChildId, tuple[Object | None, bytes | None]] = {}
 
     def known(self, kind: str, name: str) -> Any:
         """Facts remembered about a child, without a request; None when nothing is."""
-        child = self._book.of(self._base).get((kind, name))
+        child = self._book.of(self._owner).get((kind, name))
         return child.facts if child is not None else None
 
     async def peek(self, kind: str, name: str, judge: Callable[[Object], Any]) -> Any:
@@ -79,7 +79,7 @@ class Children:
         if body is None:
             return self.known(kind, name)
         facts = judge(body)
-        if (child := self._book.of(self._base).get((kind, name))) is not None:
+        if (child := self._book.of(self._owner).get((kind, name))) is not None:
             # The body is judged once; a pass that ends before the child is brought must leave the facts to the next.
             child.facts = facts
         return facts
@@ -93,7 +93,7 @@ class Children:
         """
         signature = stable_hash(wanted.inputs).encode()
         there, in_place = await self._look(wanted.kind, wanted.name)
-        child = self._book.of(self._base).get((wanted.kind, wanted.name))
+        child = self._book.of(self._owner).get((wanted.kind, wanted.name))
         if there is None and child is not None:
             if child.signature == signature:
                 return child.facts
@@ -105,7 +105,7 @@ class Children:
             if not paths:
                 return self._in_place(wanted, there, signature)
             if in_place == signature:
-                await self._on_repair(self._base, wanted.kind, wanted.name, paths)
+                await self._on_repair(self._owner, wanted.kind, wanted.name, paths)
         return self._in_place(wanted, await self._apply(manifest, there), signature)
 
     async def _apply(self, manifest: Object, there: Object | None) -> Object:
@@ -120,9 +120,29 @@ class Children:
             await self._client.merge({"kind": manifest["kind"], "metadata": metadata, "spec": manifest["spec"]})
             return await self._client.apply(manifest)
 
+    async def keep_only(self, wanted: set[ChildId]) -> None:
+        """Delete the children that are not wanted (any more).
+
+        What bears our labels without being a child is left alone.
+
+        Raises:
+            ApiError: the API server refused.
+        """
+        for child_id, child in list(self._book.of(self._owner).items()):
+            if child_id in wanted or child.facts is Ownership.FOREIGN:
+                continue
+            kind, name = child_id
+            body = await self._client.get(BY_KIND[kind], self._owner.namespace, name)
+            if body is None or body["metadata"].get("deletionTimestamp"):
+                continue
+            if ownership(body["metadata"], self._uid, self._owner.kind) is not Ownership.OURS:
+                child.facts = Ownership.FOREIGN
+                continue
+            await self._client.delete(BY_KIND[kind], self._owner.namespace, name, uid=body["metadata"]["uid"])
+
     def observe(self, kind: str, name: str, judge: Callable[[Object], Any]) -> Any:
         """What is known of a child, without a request and without judging it as a manifest (a suspended base)."""
-        child = self._book.of(self._base).get((kind, name))
+        child = self._book.of(self._owner).get((kind, name))
         if child is None:
             return None
         if (body := child.take_body()) is not None:
@@ -132,7 +152,8 @@ class Children:
 
     def _in_place(self, wanted: Wanted, body: Object, signature: bytes) -> Any:
         facts = wanted.facts(body)
-        self._book.applied(self._base, wanted.kind, body, signature, facts)
+        self._looked_at[wanted.kind, wanted.name] = (None, None)  # brought again in this pass, it is looked at anew
+        self._book.applied(self._owner, wanted.kind, body, signature, facts)
         return facts
 
     async def _look(self, kind: str, name: str) -> tuple[Object | None, bytes | None]:
@@ -142,7 +163,7 @@ class Children:
         """
         child_id = (kind, name)
         if child_id not in self._looked_at:
-            child = self._book.of(self._base).get(child_id)
+            child = self._book.of(self._owner).get(child_id)
             if child is None:
                 self._looked_at[child_id] = (await self._fetch(kind, name), None)
             else:
@@ -154,32 +175,32 @@ class Children:
         if body is not None:
             # If this pass fails before the object is judged, the next one must not take it for in place.
             child.signature = None
-            refuse_others(kind, body, self._uid)
+            refuse_others(kind, body, self._owner, self._uid)
         return body, in_place
 
     async def _fetch(self, kind: str, name: str) -> Object | None:
-        body = await self._client.get(BY_KIND[kind], self._base.namespace, name)
+        body = await self._client.get(BY_KIND[kind], self._owner.namespace, name)
         if body is not None:
-            refuse_others(kind, body, self._uid)
+            refuse_others(kind, body, self._owner, self._uid)
         return body
 
 
-def refuse_others(kind: str, body: Object, uid: str) -> None:
-    """Refuse an object that is not this base's.
+def refuse_others(kind: str, body: Object, wanted_by: Key, uid: str) -> None:
+    """Refuse an object that is not a child of `wanted_by`, whose UID is `uid`.
 
     Raises:
         Unusable: it belongs to somebody else: it is left untouched.
-        NotYet: it belongs to a deleted base of this name and will be collected soon.
+        NotYet: it belongs to a deleted object of this name and will be collected soon.
     """
     metadata = body["metadata"]
-    owner = ownership(metadata, uid)
+    owner = ownership(metadata, uid, wanted_by.kind)
     if owner is Ownership.FOREIGN:
         raise Unusable(
             "ForeignObject",
-            f"{kind} {metadata['name']} already exists and does not belong to this base; it was left as it is: "
-            "rename or delete it, or give the base another name",
+            f"{kind} {metadata['name']} already exists and does not belong to this {wanted_by.kind}; it was left as it "
+            f"is: rename or delete it, or give the {wanted_by.kind} another name",
         )
     # A claim of ours that somebody deleted lasts as long as the server's pod uses it: `volumes` knows what to do.
     ours = owner is not Ownership.LEAVING
     if not ours or (metadata.get("deletionTimestamp") and kind != "PersistentVolumeClaim"):
-        raise NotYet(f"{kind} {metadata['name']} of an earlier base is still being deleted")
+        raise NotYet(f"{kind} {metadata['name']} of an earlier {wanted_by.kind} is still being deleted")

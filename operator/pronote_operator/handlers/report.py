@@ -10,7 +10,7 @@ from pronote_operator.api.constants import API_VERSION
 from pronote_operator.api.pronotebase import PronoteBase
 from pronote_operator.cluster.client import KubeClient, Object
 from pronote_operator.cluster.events import About, EventRecorder
-from pronote_operator.cluster.kinds import BASES, CHANNELS, DELEGATIONS, POLICIES, Kind
+from pronote_operator.cluster.kinds import BASES, CHANNELS, DELEGATIONS, POLICIES, PUBLICATIONS, Kind
 from pronote_operator.errors import ApiError
 from pronote_operator.handlers.keys import Key
 from pronote_operator.handlers.store import ObjectStore
@@ -38,6 +38,10 @@ class Reporter:
         """
         await self._write_and_tell(DELEGATIONS, key, uid, status)
 
+    async def publication(self, key: Key, uid: str, status: Object) -> None:
+        """Write the status of a publication if it changed, and post Events."""
+        await self._write_and_tell(PUBLICATIONS, key, uid, status)
+
     async def channel(self, key: Key, uid: str, status: Object) -> None:
         """Write the status of a channel if it changed."""
         await self._write(CHANNELS, key, uid, status)
@@ -47,10 +51,10 @@ class Reporter:
         await self._write(POLICIES, key, uid, status)
 
     async def event(self, key: Key, *, warning: bool, reason: str, action: str, note: str) -> None:
-        """Post an Event about a base."""
+        """Post an Event about a base, or another object of a namespace."""
         body = self._store.get(key)
         if body is not None:
-            about = About("PronoteBase", key.namespace, key.name, body["metadata"]["uid"])
+            about = About(key.kind, key.namespace, key.name, body["metadata"]["uid"])
             await self._recorder.post(about, warning=warning, reason=reason, action=action, note=note)
 
     async def _write_and_tell(self, kind: Kind, key: Key, uid: str, status: Object) -> None:
@@ -86,10 +90,14 @@ class Reporter:
             await self.event(key, warning=False, reason="SourceLoaded", action="Load", note=step)
 
     async def repaired(self, key: Key, kind: str, name: str, paths: list[str]) -> None:
-        """Tell that a child of a base was changed by somebody else and is changed back."""
+        """Tell that a child was changed by somebody else and is changed back."""
         note = f"{kind} {name} was changed by somebody else and is changed back ({', '.join(paths[:5])})"
         logger.info("%s: %s", key, note)
         await self.event(key, warning=False, reason="ChildRepaired", action="Apply", note=note)
+
+
+TOLD = frozenset({"Published", "Stopped"})
+"""What an owner asked for; a way out of it is told. What lies between is in the conditions."""
 
 
 def _news(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[bool, str, str, str]]:
@@ -115,6 +123,9 @@ def _news(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[boo
     if is_true(old, "UpToDate") and (find_condition(new, "UpToDate") or {}).get("reason") == "Rolling":
         note = (find_condition(new, "UpToDate") or {}).get("message", "")
         events.append((False, "Rolling", "Roll", note))
+    published, was = find_condition(new, "Published"), find_condition(old, "Published")
+    if published is not None and was is not None and published["status"] != was["status"] and was["reason"] in TOLD:
+        events.append((False, published["reason"], "Publish", published["message"]))
     restored = find_condition(new, "Restored")
     if restored is not None and (find_condition(old, "Restored") or {}).get("message") != restored["message"]:
         if restored["status"] == "True":

@@ -73,16 +73,17 @@ class ClaimFacts:
     """How the last restore ended (see `restore.EndedRestore`)."""
 
 
-def ownership(metadata: Mapping[str, Any], base_uid: str) -> Ownership:
-    """Whose the object with this metadata is, for the base with `base_uid`.
+def ownership(metadata: Mapping[str, Any], uid: str, kind: str = "PronoteBase") -> Ownership:
+    """Whose the object with this metadata is, for the object of ours with this kind and UID.
 
     An owner reference decides. Without one it is ours if it says so and our field manager wrote it: someone removed the
-    reference, or it is a volume or key that outlives its base. Anything else belongs to somebody else.
+    reference, or it is a volume or key that outlives its base. Anything else belongs to somebody else, also what
+    belongs to an object of ours of another kind.
     """
     owners = [o for o in metadata.get("ownerReferences") or () if str(o.get("apiVersion", "")).startswith(_OUR_GROUP)]
-    if any(owner.get("uid") == base_uid for owner in owners):
+    if any(owner.get("uid") == uid for owner in owners):
         return Ownership.OURS
-    if owners:
+    if any(owner.get("kind") == kind for owner in owners):
         return Ownership.LEAVING
     if metadata.get("ownerReferences"):
         return Ownership.FOREIGN
