@@ -162,11 +162,13 @@ def test_the_operator_cannot_bind_another_role_to_itself(site: Site) -> None:
     )
 
 
-def test_the_operator_deletes_nothing_but_its_own_binding(site: Site) -> None:
-    for resource in ("pronotebases", "statefulsets", "persistentvolumeclaims", "services", "configmaps", "pods"):
+def test_the_operator_can_delete_nothing_that_holds_data_and_no_request(site: Site) -> None:
+    for resource in ("pronotebases", "publications", "statefulsets", "persistentvolumeclaims", "secrets", "pods"):
         assert not site.can(OPERATOR, "delete", resource, "-n", "schools")
     assert not site.can(OPERATOR, "update", "pronotebases", "-n", "schools")
     assert not site.can(OPERATOR, "patch", "pronotebases", "-n", "schools")
+    for resource in ("deployments", "ingresses", "httproutes.gateway.networking.k8s.io", "poddisruptionbudgets"):
+        assert site.can(OPERATOR, "delete", resource, "-n", "schools"), "what a publication does not want any more"
     assert site.can(OPERATOR, "delete", "rolebindings/pronote-operator-secrets", "-n", "schools")
     assert not site.can(OPERATOR, "delete", "rolebindings/other", "-n", "schools")
 

@@ -270,8 +270,20 @@ class PublicationReconciler:
             agent = await self._agents.of(base_key(ctx.namespace, ctx.base))
         except AgentError as error:
             return Brought(None, error.message)
+
+        async def tell_of_change(in_force: Site | None) -> None:
+            message = "The publication is stopped, changed and published again, because a delegation changes"
+            work.finds(in_force=in_force, site=Obstacle("DelegationChanging", message))
+            await self._report(work)
+            work.finds(site=None)
+
         return await bring_in_force(
-            wanted, written=written, agent=agent, write=write, milliseconds=lambda: _milliseconds(self._clock())
+            wanted,
+            written=written,
+            agent=agent,
+            write=write,
+            milliseconds=lambda: _milliseconds(self._clock()),
+            on_change=tell_of_change,
         )
 
     async def _bring_children(self, work: _Pass, ctx: WebContext) -> None:
@@ -319,6 +331,10 @@ class PublicationReconciler:
 
     async def _report(self, work: _Pass) -> None:
         publication, found = work.publication, work.found
+        if (latest := self._store.get(work.key)) is not None:
+            # This pass may have reported before: what it wrote then is what the times of the conditions follow from.
+            status_now = Publication.model_validate(latest).status
+            publication = publication.model_copy(update={"status": status_now})
         status = publication_status(publication, found, work.now)
         if found.url is None and publication.status.url is not None and found.waiting is not None:
             before = publication.status.to_manifest()

@@ -439,3 +439,23 @@ async def test_another_base_takes_what_was_published_of_the_former_one_away(worl
     world.ask(base="other")
     await world.desk(KEY)
     assert world.of_kind("ConfigMap") == ["kept", "other-site"]
+
+
+async def test_a_delegation_that_changes_is_told_of_while_the_publication_is_stopped_for_it(world: World) -> None:
+    await published(world)
+    world.delegations = [{"name": "ent", "espaces": ["Parents"]}]
+    seen: list[tuple[str, str] | None] = []
+    put = world.put_site
+
+    async def watched(document: Mapping[str, Any]) -> None:
+        seen.append(world.condition("Published"))
+        await put(document)
+
+    world.put_site = watched  # type: ignore[method-assign]
+    world.now += dt.timedelta(seconds=5)
+    await world.desk(KEY)
+    assert seen[0] == ("False", "DelegationChanging")
+    assert world.condition("Published") == ("True", "Published")
+    assert world.written["delegations"] == world.delegations
+    egress = world.objects["NetworkPolicy", "moulin-web"]["spec"]["egress"]
+    assert len(egress) == 3, "CAS servers may be reached"
