@@ -167,7 +167,7 @@ def test_the_operator_can_delete_nothing_that_holds_data_and_no_request(site: Si
         assert not site.can(OPERATOR, "delete", resource, "-n", "schools")
     assert not site.can(OPERATOR, "update", "pronotebases", "-n", "schools")
     assert not site.can(OPERATOR, "patch", "pronotebases", "-n", "schools")
-    for resource in ("deployments", "ingresses", "httproutes.gateway.networking.k8s.io", "poddisruptionbudgets"):
+    for resource in ("deployments", "ingresses", "poddisruptionbudgets"):
         assert site.can(OPERATOR, "delete", resource, "-n", "schools"), "what a publication does not want any more"
     assert site.can(OPERATOR, "delete", "rolebindings/pronote-operator-secrets", "-n", "schools")
     assert not site.can(OPERATOR, "delete", "rolebindings/other", "-n", "schools")
