@@ -8,6 +8,7 @@ import pytest
 import yaml
 from prometheus_client.registry import CollectorRegistry
 
+from pronote_net.metrics import Metrics as ReplicaMetrics
 from pronote_operator.agent.metrics import AgentMetrics
 from pronote_operator.agent.snapshot_metrics import SnapshotMetrics
 from pronote_operator.api.pronotebase import PronoteBase
@@ -81,6 +82,11 @@ def test_the_metrics_of_the_server_are_the_documented_ones() -> None:
     source = (ROOT / "server" / "pronote_server" / "metrics.py").read_text()
     of_the_moment = set(re.findall(r"GaugeMetricFamily\(\s*\"(\w+)\"", source))
     assert counted | of_the_moment == documented("### From the server")
+
+
+def test_the_metrics_of_the_replicas_are_the_documented_ones() -> None:
+    counted = {name for name in names(ReplicaMetrics().registry) if "_process_" not in name}
+    assert counted == documented("### From the replicas of PRONOTE.net")
 
 
 def test_the_documented_reasons_of_a_stall_are_those_in_the_code() -> None:

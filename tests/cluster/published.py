@@ -113,7 +113,8 @@ class Published:
     def end_sessions(self) -> None:
         person = Person(self.school)
         ids = [str(each["id"]) for each in person.told("connections")["connections"]]
-        person.pronote("disconnect", *ids, "--yes")
+        if ids:
+            person.pronote("disconnect", *ids, "--yes")
 
     def release_addresses(self) -> None:
         person = Person(self.school)

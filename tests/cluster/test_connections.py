@@ -11,6 +11,7 @@ import pytest
 from tests.cluster.people import Person, with_rights
 from tests.cluster.schools import School
 from tests.cluster.stage import Stage
+from tests.cluster.webport import web_port
 from tests.support.waiting import wait_until
 
 PASSWORD = "Rentree-2026-cahier"
@@ -79,6 +80,27 @@ def test_who_is_connected_is_shown_and_ended(person: Person, log_in: LogIn) -> N
     assert "Ended 1 connection" in unknown.stderr
     assert "no connection 0123" in unknown.stderr
     assert ids(person) == []
+
+
+def test_sessions_in_a_browser_are_connections_too(person: Person, log_in: LogIn) -> None:
+    assert log_in("petit") == 0
+    with web_port(person.school) as web:
+        web.publish("Professeurs", "Parents")
+        first = web.log_in("Professeurs", "durand", PASSWORD).json()["token"]
+        web.log_in("Professeurs", "petit", PASSWORD, visitor="192.0.2.11").raise_for_status()
+        assert web.log_in("Parents", "durand", PASSWORD).status_code in (401, 403), "a teacher is no guardian"
+
+        told = person.told("connections", "--espace", "Professeurs")
+        assert {each["application"] for each in told["connections"]} == {"PRONOTE.net"}
+        assert {each["address"] for each in told["connections"]} == {"192.0.2.10", "192.0.2.11"}
+        assert told["licences"]["teachers"]["used"] == 3, "they take teachers' places"
+        assert ids(person, "--espace", "Parents") == []
+        assert len(ids(person, "--application", "Client")) == 1
+
+        assert web.ask("GET", "/net/v1/session", session=first).status_code == 200
+        assert "Ended 2 connections" in person.pronote("disconnect", "--all-of", "Professeurs", "--yes").stderr
+        assert web.ask("GET", "/net/v1/session", session=first).status_code == 401
+        assert len(ids(person)) == 1, "the Client is still there"
 
 
 def test_the_reserved_place_is_the_superadministrators(person: Person, log_in: LogIn) -> None:

@@ -14,6 +14,7 @@ import yaml
 from tests.cluster.people import Person
 from tests.cluster.schools import School
 from tests.cluster.stage import ROOT, Stage
+from tests.cluster.webport import web_port
 from tests.support.kube import Kube
 from tests.support.prometheus import Prometheus, scraping
 
@@ -117,6 +118,21 @@ def test_connections_are_the_servers_own_count_while_clients_come_and_go(
     person.pronote("disconnect", "--user", "superadmin", "--yes")
     prometheus.wait_value("sum(pronote_connections)", 0)
     assert scraped(prometheus) == counted(person) == Counter()
+
+
+def test_sessions_in_a_browser_are_counted_by_espace(school: School, prometheus: Prometheus) -> None:
+    person = Person(school)
+    with web_port(school) as web:
+        web.publish("Professeurs")
+        sessions = [web.log_in("Professeurs", name, PASSWORD).json()["token"] for name in ("durand", "petit")]
+        prometheus.wait_value('pronote_connections{espace="Professeurs"}', 2)
+        assert scraped(prometheus) == counted(person) == {("PRONOTE.net", "enseignant", "Professeurs"): 2}
+        web.ask("DELETE", "/net/v1/session", session=sessions[0]).raise_for_status()
+        prometheus.wait_value('pronote_connections{espace="Professeurs"}', 1)
+        person.pronote("disconnect", "--all-of", "Professeurs", "--yes")
+        prometheus.wait_value('pronote_connections{espace="Professeurs"}', 0)
+        assert scraped(prometheus) == counted(person) == Counter()
+        assert prometheus.value('pronote_logins_total{espace="Professeurs", result="success"}') == 2
 
 
 def test_refused_logins_and_suspended_addresses_are_counts_without_addresses(
