@@ -136,3 +136,8 @@ def list_absences(connection: sqlite3.Connection, after: int, limit: int) -> lis
     return [
         Absence(pupil, start, minutes, reason, recorded, key) for key, pupil, start, minutes, reason, recorded in rows
     ]
+
+
+def list_classes(connection: sqlite3.Connection) -> list[tuple[int, str]]:
+    """Return the classes (row and name), by name."""
+    return [(int(key), str(name)) for key, name in connection.execute(statements.SELECT_CLASSES)]

@@ -221,6 +221,7 @@ TRIM_AUDIT: Final = "DELETE FROM login_audit WHERE id <= (SELECT max(id) FROM lo
 FORGET_OLD_AUDIT: Final = "DELETE FROM login_audit WHERE time < ?"
 FORGET_ADDRESSES: Final = "UPDATE login_audit SET address = NULL WHERE address IS NOT NULL AND time < ?"
 
+SELECT_CLASSES: Final = "SELECT id, name FROM classes ORDER BY name"
 INSERT_CLASS: Final = "INSERT INTO classes (name) VALUES (?) ON CONFLICT (name) DO NOTHING"
 INSERT_PUPIL: Final = """
     INSERT INTO pupils (national_id, last_name, first_name, birth_date, class_id)

@@ -13,6 +13,7 @@ from pronote_server.errors import Refusal
 from pronote_server.espaces import Espace
 from pronote_server.storage import identities
 from pronote_server.web.challenge import password_digest
+from pronote_server.web.finding import find_person
 from pronote_server.web.gate import check_published
 from pronote_server.web.page_api import open_page
 from pronote_server.web.site import Delegation, IdentifiedBy
@@ -68,9 +69,18 @@ def _use_ticket(instance: Instance, delegation: Delegation, ticket: str) -> None
 
 async def _find_user(instance: Instance, delegation: Delegation, login: CasLogin) -> int | None:
     """Return who the ticket is for, when that user may come into the Espace."""
-    user_id = await instance.base().read(identities.find_cas_user, delegation.cas_url, login.user)
+    base = instance.base()
+    user_id = await base.read(identities.find_cas_user, delegation.cas_url, login.user)
+    is_new = user_id is None
+    if is_new:
+        establishments = frozenset({instance.config.base.uai, *instance.settings.managed_uais})
+        user_id = await base.read(find_person, delegation.identification, login.attributes, establishments)
     account = None if user_id is None else await find_account_by_id(instance, user_id)
-    return user_id if account is not None and not account.locked and login.espace in account.espaces else None
+    if user_id is None or account is None or login.espace not in account.espaces:
+        return None
+    if is_new:
+        await base.write(identities.link_cas_user, delegation.cas_url, login.user, user_id)
+    return user_id
 
 
 def _known(instance: Instance, espace: Espace, user_id: int, address: Address) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from pronote_server.answers import Envelope, on_failure, on_http_error, on_refus
 from pronote_server.errors import Refusal
 from pronote_server.web.login_api import login_routes
 from pronote_server.web.page_api import page_routes
+from pronote_server.web.school_pages import on_not_shown, school_page_routes
+from pronote_server.web.school_reader import NotShown
 from pronote_server.web.session_api import session_routes
 
 if TYPE_CHECKING:
@@ -24,8 +26,18 @@ if TYPE_CHECKING:
 def net_app(instance: Instance) -> ASGIApp:
     """Return the ASGI application for the replicas of PRONOTE.net."""
     app = Starlette(
-        routes=[*page_routes(instance), *login_routes(instance), *session_routes(instance)],
-        exception_handlers={Refusal: on_refusal, HTTPException: on_http_error, Exception: on_failure},
+        routes=[
+            *page_routes(instance),
+            *login_routes(instance),
+            *session_routes(instance),
+            *school_page_routes(instance),
+        ],
+        exception_handlers={
+            Refusal: on_refusal,
+            NotShown: on_not_shown,
+            HTTPException: on_http_error,
+            Exception: on_failure,
+        },
     )
     return Envelope(TokenCheck(app, instance), instance.metrics, "net")
 

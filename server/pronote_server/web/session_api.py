@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from starlette.routing import Route
 
 from pronote_server.answers import Json
+from pronote_server.authentication import session_expired
 from pronote_server.connections import connections_document
 from pronote_server.errors import Refusal
 from pronote_server.espaces import Espace
 from pronote_server.web.browser_sessions import shown_token, visiting
+from pronote_server.web.school_reader import visitor_of
 from pronote_server.words import Application
 
 if TYPE_CHECKING:
@@ -28,12 +30,18 @@ def session_routes(instance: Instance) -> list[Route]:
 
     async def session(request: Request) -> Response:
         present, espace = await visiting(instance, request)
+        visitor = await visitor_of(instance, present)
+        if visitor is None:
+            raise session_expired()
         return Json(
             {
                 "espace": espace,
-                "displayName": present.person.username,
-                "kind": "staff",
-                "children": [],
+                "displayName": visitor.identity.display_name,
+                "kind": visitor.identity.kind,
+                "children": [
+                    {"id": child.pupil_id, "displayName": child.display_name, "className": child.class_name}
+                    for child in visitor.identity.children
+                ],
                 "csrf": instance.web.csrf(shown_token(request)),
                 "inactivityMinutes": int(instance.sessions.idle_seconds(Application.PRONOTE_NET) // 60),
             }

@@ -8,12 +8,11 @@ joined by `;`, dates as `15/04/2015` or `2015-04-15`, the vector of ÉduConnect 
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from pronote_server.storage.identities import PersonKind
 from pronote_server.uai import is_valid_uai
 
 if TYPE_CHECKING:
@@ -24,32 +23,23 @@ if TYPE_CHECKING:
     Attributes = Mapping[str, Sequence[str]]
 
 
-class Kind(StrEnum):
-    """What kind of person an ENT speaks of."""
-
-    PUPIL = "pupil"
-    GUARDIAN = "guardian"
-    TEACHER = "teacher"
-    STAFF = "staff"
-
-
 CATEGORIES: Final = {
-    "national_1": Kind.PUPIL,
-    "national_elv": Kind.PUPIL,
-    "national_2": Kind.GUARDIAN,
-    "national_tut": Kind.GUARDIAN,
-    "national_3": Kind.TEACHER,
-    "national_ens": Kind.TEACHER,
-    "national_4": Kind.STAFF,
-    "national_5": Kind.STAFF,
-    "national_6": Kind.STAFF,
-    "national_dir": Kind.STAFF,
-    "national_evs": Kind.STAFF,
-    "national_eta": Kind.STAFF,
+    "national_1": PersonKind.PUPIL,
+    "national_elv": PersonKind.PUPIL,
+    "national_2": PersonKind.GUARDIAN,
+    "national_tut": PersonKind.GUARDIAN,
+    "national_3": PersonKind.TEACHER,
+    "national_ens": PersonKind.TEACHER,
+    "national_4": PersonKind.STAFF,
+    "national_5": PersonKind.STAFF,
+    "national_6": PersonKind.STAFF,
+    "national_dir": PersonKind.STAFF,
+    "national_evs": PersonKind.STAFF,
+    "national_eta": PersonKind.STAFF,
 }
 """Categories as ENTs write them, in lower case. Others (académie, collectivité) are nobody of a school's base."""
 
-PROFILES: Final = {"1": Kind.GUARDIAN, "2": Kind.GUARDIAN, "3": Kind.PUPIL, "4": Kind.PUPIL}
+PROFILES: Final = {"1": PersonKind.GUARDIAN, "2": PersonKind.GUARDIAN, "3": PersonKind.PUPIL, "4": PersonKind.PUPIL}
 """First member of `FrEduVecteur`."""
 
 UAI_ATTRIBUTES: Final = frozenset({"uai", "rne", "escouai", "escouaicourant", "schools", "entpersonstructrattachuai"})
@@ -63,7 +53,7 @@ MAX_VECTORS: Final = 20
 class Vector:
     """One `FrEduVecteur`; empty texts are not told."""
 
-    kind: Kind
+    kind: PersonKind
     last_name: str
     first_name: str
     pupil_id: str
@@ -80,7 +70,7 @@ class TicketIdentity:
         vectors: One for each child of a guardian, or one.
     """
 
-    kinds: frozenset[Kind]
+    kinds: frozenset[PersonKind]
     last_name: str
     first_name: str
     birth_date: date | None
@@ -100,21 +90,14 @@ def read_identity(attributes: Attributes, names: AttributeNames) -> TicketIdenti
     kinds = {CATEGORIES[category] for category in categories if category in CATEGORIES}
     return TicketIdentity(
         frozenset(kinds | {vector.kind for vector in vectors}),
-        compared(_one(known, names.last_name)),
-        compared(_one(known, names.first_name)),
+        _one(known, names.last_name),
+        _one(known, names.first_name),
         read_date(_one(known, names.birth_date)),
         _one(known, names.postal_code).replace(" ", ""),
         _one(known, names.pronote_id),
         frozenset(_uais(known) | {vector.uai for vector in vectors if vector.uai}),
         vectors,
     )
-
-
-def compared(name: str) -> str:
-    """Return what names of persons are compared by: without accents, case, hyphens, apostrophes or double spaces."""
-    plain = "".join(letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter))
-    plain = plain.casefold().replace("œ", "oe").replace("æ", "ae")
-    return " ".join(re.sub(r"[^a-z0-9]+", " ", plain).split())
 
 
 def read_date(text: str) -> date | None:
@@ -140,9 +123,7 @@ def _vector(text: str) -> Vector | None:
     if len(parts) != 5 or parts[0] not in PROFILES:
         return None
     uai = parts[4].upper()
-    return Vector(
-        PROFILES[parts[0]], compared(parts[1]), compared(parts[2]), parts[3], uai if is_valid_uai(uai) else ""
-    )
+    return Vector(PROFILES[parts[0]], parts[1], parts[2], parts[3], uai if is_valid_uai(uai) else "")
 
 
 def _uais(known: Mapping[str, list[str]]) -> set[str]:

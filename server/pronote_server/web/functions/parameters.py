@@ -7,12 +7,14 @@ import binascii
 import secrets
 from typing import TYPE_CHECKING, Any, Final
 
-from pronote_server.storage.school_days import read_school_days
+from pronote_server.storage import grid, periods
 from pronote_server.web.cipher import NO_VECTOR, md5
 from pronote_server.web.functions.call import written_date, written_list
+from pronote_server.web.functions.school import period_reference
 from pronote_server.web.protocol import ProtocolError
 
 if TYPE_CHECKING:
+    from pronote_server.storage.periods import Period
     from pronote_server.web.functions.call import Call
 
 MAX_UUID: Final = 128
@@ -42,10 +44,6 @@ async def navigation(call: Call) -> dict[str, Any]:
     return {}
 
 
-def _hours(minutes: tuple[int, ...]) -> list[dict[str, Any]]:
-    return [{"G": place, "L": f"{at // 60:02d}h{at % 60:02d}"} for place, at in enumerate(minutes)]
-
-
 def _vector(text: str) -> bytes:
     try:
         content = base64.b64decode(text, validate=True)
@@ -57,15 +55,30 @@ def _vector(text: str) -> bytes:
 
 
 async def _general(call: Call) -> dict[str, Any]:
-    base = call.instance.config.base
-    year = await call.instance.base().read(read_school_days)
+    base = call.instance.base()
+    first_day, last_day = await base.read(periods.school_days)
+    hours = await base.read(grid.read_grid)
     return {
-        "versionPN": base.version,
+        "versionPN": call.instance.config.base.version,
         "NomEtablissement": call.instance.settings.display_name,
-        "PremierLundi": written_date(year.first_monday),
-        "PremiereDate": written_date(year.first_day),
-        "DerniereDate": written_date(year.last_day),
-        "ListePeriodes": [],
-        "ListeHeures": written_list(_hours(year.starts)),
-        "ListeHeuresFin": written_list(_hours(year.ends)),
+        "PremierLundi": written_date(periods.monday_of(first_day)),
+        "PremiereDate": written_date(first_day),
+        "DerniereDate": written_date(last_day),
+        "ListePeriodes": [_period(one) for one in await base.read(periods.periods)],
+        "ListeHeures": written_list(_hours(hours.starts)),
+        "ListeHeuresFin": written_list(_hours(hours.ends)),
     }
+
+
+def _period(period: Period) -> dict[str, Any]:
+    return {
+        "N": period_reference(period.id),
+        "G": 1,
+        "L": period.name,
+        "dateDebut": written_date(period.first_date),
+        "dateFin": written_date(period.last_date),
+    }
+
+
+def _hours(minutes: tuple[int, ...]) -> list[dict[str, Any]]:
+    return [{"G": place, "L": f"{at // 60:02d}h{at % 60:02d}"} for place, at in enumerate(minutes)]

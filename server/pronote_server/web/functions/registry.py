@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pronote_server.web.functions.login import authentification, deconnexion, identification
 from pronote_server.web.functions.parameters import fonction_parametres, navigation
+from pronote_server.web.functions.school import dernieres_notes, page_cahier_de_texte, page_emploi_du_temps
 from pronote_server.web.functions.user_parameters import parametres_utilisateur
 from pronote_server.web.protocol import ErrorCode, ProtocolError
 
@@ -21,6 +22,9 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "SaisieDeconnexion": deconnexion,
     "Navigation": navigation,
     "ParametresUtilisateur": parametres_utilisateur,
+    "PageEmploiDuTemps": page_emploi_du_temps,
+    "PageCahierDeTexte": page_cahier_de_texte,
+    "DernieresNotes": dernieres_notes,
 }
 """Functions by the names that clients call them by."""
 
