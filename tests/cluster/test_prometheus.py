@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
 from tests.cluster.people import Person
+from tests.cluster.published import Published
 from tests.cluster.schools import School
 from tests.cluster.stage import ROOT, Stage
 from tests.cluster.webport import web_port
@@ -56,6 +58,15 @@ def discovered(kube: Kube, space: str) -> list[dict[str, Any]]:
     ]
 
 
+def scrape_configs(kube: Kube, space: str) -> list[dict[str, Any]]:
+    """The documented scraping of the pods that a namespace has now."""
+    targets = discovered(kube, space)
+    return [
+        {**{k: v for k, v in config.items() if k != "kubernetes_sd_configs"}, "static_configs": targets}
+        for config in documented_scraping()
+    ]
+
+
 @pytest.fixture(scope="module")
 def school(stage: Stage) -> Iterator[School]:
     with stage.space() as space, stage.operator(space) as process:
@@ -70,12 +81,7 @@ def school(stage: Stage) -> Iterator[School]:
 @pytest.fixture(scope="module")
 def prometheus(stage: Stage, school: School, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     folder = tmp_path_factory.mktemp("prometheus")
-    targets = discovered(stage.kube, school.namespace)
-    configs = [
-        {**{k: v for k, v in config.items() if k != "kubernetes_sd_configs"}, "static_configs": targets}
-        for config in documented_scraping()
-    ]
-    with scraping(folder, configs, RULES) as prometheus:
+    with scraping(folder, scrape_configs(stage.kube, school.namespace), RULES) as prometheus:
         yield prometheus
 
 
@@ -149,6 +155,23 @@ def test_refused_logins_and_suspended_addresses_are_counts_without_addresses(
     assert not {"durand", "petit", "superadmin"} & labels
     Person(school).pronote("unblock", "--all")
     prometheus.wait_value("pronote_blocked_addresses", 0)
+
+
+def test_the_replicas_of_the_pages_are_found_and_up_too(stage: Stage, school: School, folder: Path) -> None:
+    published = Published(school, {"exposure": {"service": {"type": "ClusterIP"}}, "replicas": 2})
+    published.apply().wait()
+    replicas = stage.kube.list("Pod", school.namespace, selector="app.kubernetes.io/component=web")
+    assert len(replicas) == 2
+    with scraping(folder, scrape_configs(stage.kube, school.namespace)) as prometheus:
+        prometheus.wait_up(3)
+        before = prometheus.value('sum(pronote_net_requests_total{kind="page", code="2xx"})') or 0
+        for replica in replicas:
+            page = httpx.get(f"http://{replica['status']['podIP']}:8000/pronote/", trust_env=False)
+            assert page.status_code == 200, page.text
+        prometheus.wait_value('sum(pronote_net_requests_total{kind="page", code="2xx"})', before + 2)
+        of_replicas = prometheus.query('count by (pod) (pronote_net_requests_total{kind="page", code="2xx"})')
+        assert {labels["pod"] for labels, _ in of_replicas} == {pod["metadata"]["name"] for pod in replicas}
+        assert scraped(prometheus) == counted(Person(school))
 
 
 def test_the_alerts_are_understood_and_quiet(prometheus: Prometheus) -> None:
