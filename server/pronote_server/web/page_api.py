@@ -78,6 +78,7 @@ def site_document(instance: Instance) -> dict[str, object] | None:
         **site.model_dump(mode="json", by_alias=True),
         "uai": base.uai,
         "displayName": instance.settings.display_name,
+        "timeZone": instance.settings.time_zone,
         "schoolYear": base.school_year,
         "version": base.version,
     }
