@@ -344,7 +344,8 @@ class PublicationReconciler:
         said = found.missing or (waiting.message if waiting is not None else None)
         if found.out_of_service:
             said = "The base is out of service"
-        self._delegations.tell(work.key, Told(found.in_force, said))
+        changing = found.site is not None and found.site.reason == "DelegationChanging"
+        self._delegations.tell(work.key, Told(found.in_force, said, changing))
 
 
 def _simple_children(ctx: WebContext) -> list[Wanted]:

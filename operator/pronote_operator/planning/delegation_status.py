@@ -23,10 +23,12 @@ class Told:
     Args:
         in_force: the site document in force; None when there is none, or none that can be confirmed.
         waiting: what must happen before more can be brought in force; None when nothing is waited for.
+        changing: whether pages are stopped because delegations change.
     """
 
     in_force: Mapping[str, Any] | None
     waiting: str | None = None
+    changing: bool = False
 
 
 def delegation_status(
@@ -80,7 +82,7 @@ def _conditions(
         if not publication.spec.published:
             message = "In force once the publication, which is stopped, is published"
             return [Condition(READY, "True", "Stopped", message)]
-    if told.in_force is None or told.waiting is not None:
+    if not told.changing and (told.in_force is None or told.waiting is not None):
         reason, message = "PublicationNotReady", told.waiting or "The publication is not in force yet"
     else:
         reason, message = "DelegationChanging", "The publication is stopped, changed and published again"

@@ -169,6 +169,14 @@ async def test_what_the_publication_waits_for_is_told(world: World) -> None:
     assert world.said(key) == ("False", "PublicationNotReady", "The server of the base does not answer")
 
 
+async def test_a_change_that_is_told_of_is_a_change_whatever_is_waited_for(world: World) -> None:
+    world.publish()
+    key = world.delegate()
+    world.delegations.tell(SITE, Told({"published": True, "delegations": []}, "The pages are stopped", changing=True))
+    await world.work(key)
+    assert world.said(key)[:2] == ("False", "DelegationChanging")
+
+
 async def test_before_the_first_pass_over_its_publication_nothing_is_said(world: World) -> None:
     world.publish()
     key = world.delegate()
