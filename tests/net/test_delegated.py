@@ -149,7 +149,7 @@ def test_pages_in_a_browser_show_the_own_children_only(net: NetServer) -> None:
     children = net.net("GET", "/net/v1/session", session=token).json["children"]
     assert [child["id"] for child in children] == [1, 2]
     for path in ("timetable?monday=2026-08-31&", "homework?from=2026-08-31&to=2026-09-30&", "marks?period=1&"):
-        for child in (1, 2):
+        for child in ("1", "2"):
             assert net.net("GET", f"/net/v1/{path}child={child}", session=token).status == 200
         for child in ("3", "99", "x", "-1"):
             assert net.net("GET", f"/net/v1/{path}child={child}", session=token).status == 404
