@@ -151,8 +151,8 @@ def test_pages_in_a_browser_show_the_own_children_only(net: NetServer) -> None:
     for path in ("timetable?monday=2026-08-31&", "homework?from=2026-08-31&to=2026-09-30&", "marks?period=1&"):
         for child in ("1", "2"):
             assert net.net("GET", f"/net/v1/{path}child={child}", session=token).status == 200
-        for child in ("3", "99", "x", "-1"):
-            assert net.net("GET", f"/net/v1/{path}child={child}", session=token).status == 404
+        for stranger in ("3", "99", "x", "-1"):
+            assert net.net("GET", f"/net/v1/{path}child={stranger}", session=token).status == 404
     week = net.net("GET", "/net/v1/timetable?monday=2026-09-02", session=token).json["days"]
     assert (len(week), week[0]["date"], week[0]["lessons"][0]["teacher"]) == (5, "2026-08-31", "CŒUR Paul")
     marks = net.net("GET", "/net/v1/marks?period=1", session=token).json["subjects"]
