@@ -20,6 +20,7 @@ from pronote_server.words import Mode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pronote_server.imports.entering import Counts
     from pronote_server.storage.users import User
 
 EXIT_CODES = """Exit codes: 0 done, 1 fault, 2 wrong usage, 64 cannot be done (no such user, weak password, file not
@@ -38,6 +39,8 @@ pupil_app = typer.Typer(
     help="The pupils of the base. Works while the server runs, or without it.", no_args_is_help=True
 )
 app.add_typer(pupil_app, name="pupil")
+import_app = typer.Typer(help="National files: everything in them or nothing.", no_args_is_help=True)
+app.add_typer(import_app, name="import")
 user_app = typer.Typer(help="The users of the base. Works while the server runs, or without it.", no_args_is_help=True)
 app.add_typer(user_app, name="user")
 
@@ -229,6 +232,26 @@ def seed_base(
     _run(work)
 
 
+@import_app.command("sts")
+def import_sts(file: Annotated[Path, typer.Argument(help="sts_emp_<UAI>_<year>.xml, also in a zip.")]) -> None:
+    """Enter classes, subjects, teachers and services of STS-Web: the whole file or nothing of it."""
+    from pronote_server.imports import command
+
+    _run(lambda: _show_counts(command.import_sts(os.environ, file)))
+
+
+@import_app.command("siecle")
+def import_siecle(
+    files: Annotated[
+        list[Path], typer.Argument(help="Nomenclature, Structures, Eleves…, Responsables…; also ExportXML_*.zip.")
+    ],
+) -> None:
+    """Enter pupils, guardians and classes of SIECLE: all of the files or nothing of them."""
+    from pronote_server.imports import command
+
+    _run(lambda: _show_counts(command.import_siecle(os.environ, files)))
+
+
 @app.command("export-hnot")
 def export_hnot(
     output: Annotated[Path, typer.Option(help="Folder to write into; made when missing.")],
@@ -262,6 +285,13 @@ def _line(user: User) -> str:
     flags = ["superadministrator"] if user.superadministrator else []
     flags += ["locked"] if user.locked else []
     return "\t".join([user.username, modes, ",".join(flags)])
+
+
+def _show_counts(counts: Counts) -> None:
+    titles = ("added", "changed", "unchanged", "removed", "skipped")
+    typer.echo("\t".join(["", *titles]))
+    for what, count in counts.items():
+        typer.echo("\t".join([what, *(str(getattr(count, title)) for title in titles)]))
 
 
 @contextmanager

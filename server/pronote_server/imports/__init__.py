@@ -1,0 +1,1 @@
+"""National files that fill a base: STS-Web and SIECLE."""
