@@ -15,6 +15,7 @@ import yaml
 
 from tests.cluster.audit import AuditLog
 from tests.cluster.backups import policy, restore, take, wait_restored
+from tests.cluster.published import API_VERSION, INGRESS, Published
 from tests.cluster.rights import granted, used
 from tests.cluster.schools import School
 from tests.cluster.stage import CHART, Stage, channel
@@ -132,6 +133,8 @@ def _live(operator: Installed, namespace: str, folder: Path, covering: str) -> N
     school.apply(inService=False).wait_ready("OutOfService")
     school.apply(inService=True).wait_ready()
 
+    _publish(operator, school)
+
     broken = channel(f"broken-{namespace}")
     broken["spec"]["releases"][0]["image"] = "localhost/there-is-no-such-image:1"
     kube.apply(broken)
@@ -145,6 +148,35 @@ def _live(operator: Installed, namespace: str, folder: Path, covering: str) -> N
     sick.delete()
     school.delete()
     kube.delete("VersionChannel", broken["metadata"]["name"], None)
+
+
+def _publish(operator: Installed, school: School) -> None:
+    """Publish it in both ways, delegate it, and lose it to an older publication."""
+    kube, namespace = operator.stage.kube, school.namespace
+    operator.stage.cluster.gateway()  # which brings HTTPRoutes
+    elder = {**Published(school).manifest, "metadata": {"name": "elder", "namespace": namespace}}
+    kube.apply({**elder, "spec": {"base": "not-there-yet"}})
+    kube.wait_for_condition("Publication", "elder", "Ready", namespace, status="False", reason="ReferenceNotFound")
+    published = Published(school).apply()
+    web = f"{published.name}-web"
+    kube.wait_for("HTTPRoute", web, lambda _: True, namespace, timeout=30)
+    delegation = {
+        "apiVersion": API_VERSION,
+        "kind": "CasDelegation",
+        "metadata": {"name": "ent", "namespace": namespace},
+        "spec": {"publication": published.name, "cas": {"url": "https://cas.example.test"}, "espaces": ["Parents"]},
+    }
+    kube.apply(delegation)
+    kube.wait_for_condition("CasDelegation", "ent", "Ready", namespace, reason="InForce", timeout=60)
+    published.apply(exposure=INGRESS)
+    kube.wait_for("Ingress", web, lambda _: True, namespace, timeout=30)
+    kube.apply({**elder, "spec": {"base": school.name}})
+    for kind in ("HTTPRoute", "Ingress", "Deployment", "Service", "NetworkPolicy", "PodDisruptionBudget"):
+        kube.wait_gone(kind, web, namespace, timeout=30)
+    kube.wait_for_condition("Publication", "elder", "Published", namespace, timeout=90)
+    for name in ("elder", published.name):
+        kube.delete("Publication", name, namespace, wait=30)
+    kube.delete("CasDelegation", "ent", namespace, wait=30)
 
 
 def _judge(operator: Installed, audit: AuditLog, beside: set[tuple[str, str, str]] | None = None) -> None:
