@@ -22,6 +22,8 @@ Object = dict[str, Any]
 _JSON = "application/json"
 _METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _APPLY = "application/apply-patch+yaml"
+_NEVER_STORED = "1"
+"""A resource version that no object bears: etcd's first revision is that of an empty store."""
 _MERGE = "application/merge-patch+json"
 
 
@@ -98,6 +100,20 @@ class KubeClient:
     async def apply(self, manifest: Object) -> Object:
         """Server-side apply with the project's field manager; other managers' values of our fields are taken over."""
         return await self._apply(BY_KIND[manifest["kind"]], manifest)
+
+    async def apply_new(self, manifest: Object) -> Object | None:
+        """Server-side apply that can only create; None when an object of that name is there: it is left as it is.
+
+        A resource version in the manifest binds it to the object as it was at that version. The API server ignores it
+        where there is no object, and refuses every object that there is.
+        """
+        metadata = {**manifest["metadata"], "resourceVersion": _NEVER_STORED}
+        try:
+            return await self.apply({**manifest, "metadata": metadata})
+        except ApiError as error:
+            if error.status == 409:
+                return None
+            raise
 
     async def merge(self, change: Object) -> Object:
         """JSON merge patch of the object that `change` names: lists are replaced as wholes."""

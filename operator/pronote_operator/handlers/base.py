@@ -114,7 +114,14 @@ class BaseReconciler:
         await self._prepare_namespace(key.namespace)
         if not self._book.knows_all(key.namespace) or not self._book.knows(SECRETS, key.namespace):
             return WAIT_SECONDS
-        children = Children(self._client, self._book, owner=key, uid=base.metadata.uid, on_repair=self._on_repair)
+        children = Children(
+            self._client,
+            self._book,
+            owner=key,
+            uid=base.metadata.uid,
+            new=base.status.observed_generation < 0,
+            on_repair=self._on_repair,
+        )
         outcome = Pass(base, key, children, self._clock())
         try:
             outcome.references = self._resolve(base, outcome.now)

@@ -1,7 +1,7 @@
 """Bringing the children of a base, or of a publication, to what is wanted: judge what is there, apply what differs.
 
-A manifest whose signature is known to be in place is not sent. What is not known is fetched first: server-side apply
-would silently merge into an object that belongs to somebody else.
+A manifest whose signature is known to be in place is not sent. Server-side apply would silently merge into an object
+that belongs to somebody else: what is not known is fetched first, and what is not there is only ever created.
 """
 
 from __future__ import annotations
@@ -53,13 +53,18 @@ class Children:
     Args:
         owner: whose children.
         uid: of the owner: what an owner reference must name.
+        new: whether nothing was ever reported of the owner. Nothing is likely to be there then, and its absence is not
+            asked for before a child is created.
     """
 
-    def __init__(self, client: KubeClient, book: ChildBook, *, owner: Key, uid: str, on_repair: Repaired) -> None:
+    def __init__(
+        self, client: KubeClient, book: ChildBook, *, owner: Key, uid: str, on_repair: Repaired, new: bool = False
+    ) -> None:
         self._client = client
         self._book = book
         self._owner = owner
         self._uid = uid
+        self._new = new
         self._on_repair = on_repair
         self._looked_at: dict[ChildId, tuple[Object | None, bytes | None]] = {}
 
@@ -92,12 +97,17 @@ class Children:
             ApiError: the API server refused.
         """
         signature = stable_hash(wanted.inputs).encode()
-        there, in_place = await self._look(wanted.kind, wanted.name)
+        there, in_place = await self._look_unless_new(wanted.kind, wanted.name)
         child = self._book.of(self._owner).get((wanted.kind, wanted.name))
         if there is None and child is not None:
             if child.signature == signature:
                 return child.facts
             # Known, but its body was dropped: a manifest that builds on what is there needs it again.
+            there = await self._fetch(wanted.kind, wanted.name)
+        if there is None:
+            created = await self._client.apply_new(wanted.build(None))
+            if created is not None:
+                return self._in_place(wanted, created, signature)
             there = await self._fetch(wanted.kind, wanted.name)
         manifest = wanted.build(there)
         if there is not None:
@@ -155,6 +165,12 @@ class Children:
         self._looked_at[wanted.kind, wanted.name] = (None, None)  # brought again in this pass, it is looked at anew
         self._book.applied(self._owner, wanted.kind, body, signature, facts)
         return facts
+
+    async def _look_unless_new(self, kind: str, name: str) -> tuple[Object | None, bytes | None]:
+        child_id = (kind, name)
+        if self._new and child_id not in self._looked_at and child_id not in self._book.of(self._owner):
+            return None, None
+        return await self._look(kind, name)
 
     async def _look(self, kind: str, name: str) -> tuple[Object | None, bytes | None]:
         """(the object if it must be judged, the signature that was in place before it changed).

@@ -54,6 +54,13 @@ class MemoryApi:
         applied = {**manifest, "metadata": {**manifest["metadata"], "managedFields": managers}}
         return self.store(applied)
 
+    async def apply_new(self, manifest: Object) -> Object | None:
+        identity = (manifest["kind"], manifest["metadata"]["name"])
+        if identity in self.objects:
+            self.sent.append(("refused", " ".join(identity)))
+            return None
+        return await self.apply(manifest)
+
     async def apply_status(self, kind: Kind, manifest: Object) -> Object:
         self.sent.append(("status", manifest["metadata"]["name"]))
         self._version += 1
@@ -77,7 +84,7 @@ class MemoryApi:
         return copy.deepcopy(kept)
 
     def writes(self) -> list[str]:
-        return [what for verb, what in self.sent if verb != "get"]
+        return [what for verb, what in self.sent if verb not in ("get", "refused")]
 
 
 class MemoryAgents:
@@ -231,6 +238,41 @@ async def test_the_first_pass_applies_thirteen_children_and_one_status(bench: Be
     conditions = {c["type"]: c["status"] for c in bench.api.base["status"]["conditions"]}
     assert conditions == {"Ready": "True", "InService": "True", "UpToDate": "True", "BackedUp": "False"}
     assert bench.condition("BackedUp") == ("False", "NoPolicy")
+
+
+async def test_of_a_new_base_only_what_decides_something_is_asked_for(bench: Bench) -> None:
+    await bench.reconcile(KEY)
+    assert [what for verb, what in bench.api.sent if verb == "get"] == [
+        "PersistentVolumeClaim jean-moulin-data",
+        "PersistentVolumeClaim jean-moulin-snapshots",
+        "StatefulSet jean-moulin",
+    ]
+
+
+async def test_what_is_in_the_way_of_a_known_base_is_looked_at_and_not_written_to(bench: Bench) -> None:
+    await bench.reconcile(KEY)
+    del bench.api.objects["Secret", "jean-moulin-agent"]
+    bench.api.store({"kind": "Secret", "metadata": {"name": "jean-moulin-agent", "namespace": KEY.namespace}})
+    bench.book.gone(SECRETS, KEY.namespace, "jean-moulin-agent")
+    bench.api.sent.clear()
+    await bench.reconcile(KEY)
+    assert bench.condition("Stalled") == ("True", "ForeignObject")
+    assert bench.api.sent == [("get", "Secret jean-moulin-agent"), ("status", "jean-moulin")]
+
+
+async def test_a_secret_whose_creation_was_not_heard_of_keeps_what_is_in_it(bench: Bench) -> None:
+    """The answer to its creation was lost, and the watch has not told of it yet."""
+    bench.api.fail_on.add(("StatefulSet", "jean-moulin"))
+    with pytest.raises(ApiError):
+        await bench.reconcile(KEY)
+    before = dict(bench.api.objects)
+    bench.api.fail_on.clear()
+    bench.book.forget(KEY)
+    bench.api.sent.clear()
+    await bench.reconcile(KEY)
+    assert bench.api.writes() == ["StatefulSet jean-moulin", "jean-moulin"]
+    assert ("refused", "Secret jean-moulin-tls") in bench.api.sent
+    assert {identity: bench.api.objects[identity] for identity in before} == before
 
 
 async def test_a_pass_with_nothing_to_do_sends_no_request(bench: Bench) -> None:

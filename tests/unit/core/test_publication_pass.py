@@ -133,6 +133,10 @@ class World:
         kept = {"status": before.get("status", {}), **manifest}
         return self._keep({**kept, "metadata": {**manifest["metadata"], "managedFields": managers}})
 
+    async def apply_new(self, manifest: Object) -> Object | None:
+        there = (manifest["kind"], manifest["metadata"]["name"]) in self.objects
+        return None if there else await self.apply(manifest)
+
     async def apply_status(self, kind: Kind, manifest: Object) -> Object:
         self.sent.append(("status", manifest["metadata"]["name"]))
         key = Key(kind.kind, manifest["metadata"]["namespace"], manifest["metadata"]["name"])
