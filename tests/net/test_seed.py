@@ -84,6 +84,11 @@ def test_a_seeded_base_has_accounts_that_work_and_is_not_seeded_twice(
             assert who is not None
             assert (who.display_name, who.espaces) == (row["displayName"], frozenset({Espace(row["espace"])}))
             assert bool(who.children) == (who.kind in (PersonKind.PUPIL, PersonKind.GUARDIAN))
+    exported = _run(environment, "export-hnot", "--output", str(tmp_path / "out"), "--profils")
+    assert exported.returncode == 0, exported.stderr
+    profils = json.loads((tmp_path / "out" / "base.profils").read_text(encoding="utf-8"))
+    clients = {row["username"] for row in rows if row["espace"] in ("Professeurs", "VieScolaire", "Direction")}
+    assert {user["username"] for user in profils["users"]} == clients
     again = _run(environment, "seed", "--pupils", "40")
     assert (again.returncode, "holds pupils already" in again.stderr) == (64, True)
 

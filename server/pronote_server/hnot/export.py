@@ -129,6 +129,8 @@ def _export_annexes(config: BaseConfig, request: Request, described: Mapping[str
 def _export_profils(config: BaseConfig, request: Request, created: datetime, base: Path) -> Path:
     path = request.output / f"{request.name}.profils"
     with closing(connect(base)) as connection:
+        every = list_users(connection)
+        # The format knows the modes of Clients only. Those who only enter Espaces travel in the base itself.
         records = [
             UserRecord(
                 username=user.username,
@@ -137,8 +139,11 @@ def _export_profils(config: BaseConfig, request: Request, created: datetime, bas
                 locked=user.locked,
                 password_hash=user.password_hash,
             )
-            for user in list_users(connection)
+            for user in every
+            if user.modes
         ]
+    if len(records) < len(every):
+        _say(f"warning: {len(every) - len(records)} users who only enter Espaces are in the .HNOT, not in the .profils")
     document: dict[str, object] = {
         "format": PROFILS_FORMAT,
         "uai": config.uai,

@@ -101,7 +101,7 @@ def seed(environment: Mapping[str, str], wanted: Wanted, progress: Callable[[int
     return {
         "pupils": len(made.pupils),
         "classes": len({pupil.class_name for pupil in made.pupils}),
-        **{f"{kind.value}s": sum(one.kind is kind for one in made.people) for kind in PersonKind if kind in KINDS},
+        **{what: sum(one.kind is kind for one in made.people) for kind, what in KINDS.items()},
         "courses": len(made.courses),
         "homework": len(made.homework),
         "marks": len(made.marks),
@@ -109,7 +109,7 @@ def seed(environment: Mapping[str, str], wanted: Wanted, progress: Callable[[int
     }
 
 
-KINDS = (PersonKind.GUARDIAN, PersonKind.TEACHER, PersonKind.STAFF)
+KINDS = {PersonKind.GUARDIAN: "guardians", PersonKind.TEACHER: "teachers", PersonKind.STAFF: "staff"}
 
 
 def _check_empty(connection: sqlite3.Connection) -> None:
