@@ -15,7 +15,7 @@ from pronote_server.config import BaseConfig
 from pronote_server.errors import StartError
 from pronote_server.storage.create import ensure_base
 from pronote_server.storage.database import open_base
-from tests.unit.server.killed import KILLED_AT_STEP
+from tests.volumes.server.killed import KILLED_AT_STEP
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,7 +21,7 @@ from pronote_server.storage.create import ensure_base
 from pronote_server.storage.database import open_base
 from pronote_server.storage.new_users import _parse, take_over_users
 from pronote_server.words import Mode
-from tests.unit.server.killed import KILLED_AT_STEP
+from tests.volumes.server.killed import KILLED_AT_STEP
 
 if TYPE_CHECKING:
     from pathlib import Path
