@@ -100,6 +100,8 @@ def live(operator: Installed, namespace: str, folder: Path) -> None:
 def _live(operator: Installed, namespace: str, folder: Path, covering: str) -> None:
     kube = operator.stage.kube
     school = operator.school(namespace, storage=EXPANDABLE, backupPolicy=covering)
+    kube.apply(_elder(namespace, "not-there-yet"))
+    kube.wait_for_condition("Publication", "elder", "Ready", namespace, status="False", reason="ReferenceNotFound")
     school.apply().wait_ready()
     assert school.log_in(folder, "superadmin", school.password).returncode == 0
     pod = school.pod_uid
@@ -150,13 +152,16 @@ def _live(operator: Installed, namespace: str, folder: Path, covering: str) -> N
     kube.delete("VersionChannel", broken["metadata"]["name"], None)
 
 
+def _elder(namespace: str, base: str) -> dict[str, Any]:
+    """A publication that is older than that of the school: times of creation have whole seconds."""
+    metadata = {"name": "elder", "namespace": namespace}
+    return {"apiVersion": API_VERSION, "kind": "Publication", "metadata": metadata, "spec": {"base": base}}
+
+
 def _publish(operator: Installed, school: School) -> None:
     """Publish it in both ways, delegate it, and lose it to an older publication."""
     kube, namespace = operator.stage.kube, school.namespace
     operator.stage.cluster.gateway()  # which brings HTTPRoutes
-    elder = {**Published(school).manifest, "metadata": {"name": "elder", "namespace": namespace}}
-    kube.apply({**elder, "spec": {"base": "not-there-yet"}})
-    kube.wait_for_condition("Publication", "elder", "Ready", namespace, status="False", reason="ReferenceNotFound")
     published = Published(school).apply()
     web = f"{published.name}-web"
     kube.wait_for("HTTPRoute", web, lambda _: True, namespace, timeout=30)
@@ -170,7 +175,7 @@ def _publish(operator: Installed, school: School) -> None:
     kube.wait_for_condition("CasDelegation", "ent", "Ready", namespace, reason="InForce", timeout=60)
     published.apply(exposure=INGRESS)
     kube.wait_for("Ingress", web, lambda _: True, namespace, timeout=30)
-    kube.apply({**elder, "spec": {"base": school.name}})
+    kube.apply(_elder(namespace, school.name))
     for kind in ("HTTPRoute", "Ingress", "Deployment", "Service", "NetworkPolicy", "PodDisruptionBudget"):
         kube.wait_gone(kind, web, namespace, timeout=30)
     kube.wait_for_condition("Publication", "elder", "Published", namespace, timeout=90)
