@@ -47,13 +47,13 @@ def child_names(name: str) -> list[tuple[str, str]]:
         ("Secret", f"{name}-tls"),
         ("Secret", f"{name}-agent"),
         ("Secret", f"{name}-snapshot-key"),
-        ("Secret", f"{name}-net"),
         ("ConfigMap", f"{name}-settings"),
         ("ConfigMap", f"{name}-parameters"),
         ("Service", f"{name}-client"),
         ("Service", f"{name}-agent"),
         ("NetworkPolicy", name),
         ("StatefulSet", name),
+        ("Secret", f"{name}-net"),
     ]
 
 
