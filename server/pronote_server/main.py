@@ -118,7 +118,8 @@ def user_add(
     """Add a user."""
     from pronote_server import user_commands
 
-    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else _ask_password()
+    if not mode and not espace:
+        raise typer.BadParameter("Give --mode or --espace.")
     rights = user_commands.Rights(frozenset(map(Mode, mode or ())), frozenset(espace or ()), superadmin)
     who = user_commands.Who(
         pupil,
@@ -129,6 +130,8 @@ def user_add(
         birth_date.date() if birth_date else None,
         postal_code,
     )
+    _run(lambda: user_commands.check(rights, who))
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else _ask_password()
     _run(lambda: user_commands.add(os.environ, username, rights, who, password))
 
 

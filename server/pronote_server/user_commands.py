@@ -71,9 +71,7 @@ def add(environment: Mapping[str, str], username: str, rights: Rights, who: Who,
             pupil, or the person has an account already.
     """
     key = _key(username)
-    if not rights.modes and not rights.espaces:
-        raise StartError("Give a mode or an Espace.", EXIT_USAGE)
-    _check_who(who)
+    check(rights, who)
     weak = weakness(username, password)
     if weak is not None:
         raise StartError(weak, EXIT_USAGE)
@@ -100,7 +98,14 @@ def add(environment: Mapping[str, str], username: str, rights: Rights, who: Who,
             replace_verifier(connection, user_id, password_hash, sealer.seal(key, password_hash, password))
 
 
-def _check_who(who: Who) -> None:
+def check(rights: Rights, who: Who) -> None:
+    """Check what can be without the base; a person need not type a password for nothing.
+
+    Raises:
+        StartError: There is no right, or who it is for is contradictory or nameless.
+    """
+    if not rights.modes and not rights.espaces:
+        raise StartError("Give a mode or an Espace.", EXIT_USAGE)
     if who.pupil is not None and (who.children or who.kind is not None):
         raise StartError("A user is one person: a pupil, or somebody else.", EXIT_USAGE)
     if who.children and who.kind not in (None, PersonKind.GUARDIAN):
