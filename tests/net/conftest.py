@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conformance.harness import Server, Volume
-from tests.net.net_server import NetServer, prepare_net, site_document
+from tests.support.net_server import NetServer, prepare_net, site_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

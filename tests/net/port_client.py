@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from tests.conformance.harness import Answer
-    from tests.net.net_server import NetServer
+    from tests.support.net_server import NetServer
 
 PAGE_EXPIRED = 11
 SESSION_EXPIRED = 10

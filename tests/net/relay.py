@@ -10,7 +10,7 @@ from aiohttp import web
 from tests.support.threaded import ThreadedServer
 
 if TYPE_CHECKING:
-    from tests.net.net_server import NetServer
+    from tests.support.net_server import NetServer
 
 PAGES = {
     "direction": "Direction",

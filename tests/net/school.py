@@ -7,10 +7,10 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from pronote_server.passwords import new_hasher
-from tests.net.net_server import PASSWORD
+from tests.support.net_server import PASSWORD
 
 if TYPE_CHECKING:
-    from tests.net.net_server import NetServer
+    from tests.support.net_server import NetServer
 
 PUPIL, MOTHER, TEACHER, OTHER, DIRECTOR = "zoe", "anne", "paul", "ana", "claire"
 ESPACE = {PUPIL: "Eleves", MOTHER: "Parents", TEACHER: "Professeurs", OTHER: "Eleves", DIRECTOR: "Direction"}

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.net.net_server import PASSWORD, NetServer, site_document
-from tests.net.replica import Replica
+from tests.support.net_server import PASSWORD, NetServer, site_document
+from tests.support.replica import Replica
 from tests.support.webclients import Channel, SessionLost, WebClient, WebClientError, encrypt
 
 PLAIN = "http://127.0.0.1/pronote"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conformance.harness import default_settings, wait_until
-from tests.net.net_server import PASSWORD, NetServer
 from tests.net.port_client import PortClient
+from tests.support.net_server import PASSWORD, NetServer
 from tests.support.webclients import LoginRefused, SessionLost, WebClientError
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.net.net_server import PASSWORD, NetServer, site_document
 from tests.net.port_client import PortClient
 from tests.net.school import MOTHER, PUPIL, install_school
+from tests.support.net_server import PASSWORD, NetServer, site_document
 from tests.support.webclients import LoginRefused
 
 CAS = "https://cas.example.org/cas"

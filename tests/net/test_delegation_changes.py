@@ -13,7 +13,7 @@ from pronote_operator.cluster.agent import AgentError
 from pronote_operator.handlers.site import Brought, bring_in_force
 from pronote_operator.planning.delegation import documents, resolve
 from pronote_operator.planning.ent_catalogue import read_catalogue
-from tests.net.net_server import ESPACES, NetServer, site_document
+from tests.support.net_server import ESPACES, NetServer, site_document
 from tests.unit.planning.test_ca_bundle import GOOD, NOW
 from tests.unit.planning.test_delegation import delegation
 

@@ -18,12 +18,12 @@ import requests
 from pronote_net.cas import CasDown, ask_cas
 from pronote_net.site import Delegation
 from tests.conformance.certificates import new_authority, write_certificate
-from tests.net.net_server import PASSWORD, NetServer, site_document
-from tests.net.replica import Replica
 from tests.support.cas_accounts import ALICE, NOBODY
 from tests.support.cas_accounts import PASSWORD as ENT_PASSWORD
 from tests.support.cas_server import CasServer
 from tests.support.ent import ent_of, form_fields, trusting
+from tests.support.net_server import PASSWORD, NetServer, site_document
+from tests.support.replica import Replica
 
 if TYPE_CHECKING:
     from pathlib import Path

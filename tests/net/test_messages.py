@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.net.net_server import PASSWORD, NetServer
 from tests.net.port_client import ACCESS_REFUSED, PAGE_EXPIRED, SESSION_EXPIRED, TOO_MANY_ATTEMPTS, PortClient
+from tests.support.net_server import PASSWORD, NetServer
 from tests.support.webclients import SessionLost, WebClientError
 
 NAVIGATION = {"Signature": {"onglet": 7}, "data": {"onglet": 7}}

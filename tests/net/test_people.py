@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.net.net_server import PASSWORD, NetServer, site_document
-from tests.net.replica import Replica
 from tests.support.browser import BUTTONS, FIELDS, browser
+from tests.support.net_server import PASSWORD, NetServer, site_document
+from tests.support.replica import Replica
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conformance.harness import wait_until
-from tests.net.net_server import ESPACES, PASSWORD, TOKEN, NetServer, site_document
 from tests.net.port_client import PortClient
+from tests.support.net_server import ESPACES, PASSWORD, TOKEN, NetServer, site_document
 from tests.support.webclients import WebClientError
 
 if TYPE_CHECKING:

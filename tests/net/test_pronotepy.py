@@ -9,9 +9,9 @@ import pronotepy
 import pytest
 
 from tests.conformance.harness import default_settings, wait_until
-from tests.net.net_server import PASSWORD, NetServer, site_document
 from tests.net.relay import Relay
 from tests.net.school import MOTHER, PUPIL, TEACHER, install_school
+from tests.support.net_server import PASSWORD, NetServer, site_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

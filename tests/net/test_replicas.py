@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from tests.net.net_server import PASSWORD, NetServer, site_document
-from tests.net.replica import Replica
 from tests.support.ent import form_fields
+from tests.support.net_server import PASSWORD, NetServer, site_document
+from tests.support.replica import Replica
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,10 +9,10 @@ import pytest
 import requests
 from bs4 import BeautifulSoup
 
-from tests.net.net_server import PASSWORD, NetServer, site_document
-from tests.net.replica import Replica
 from tests.net.school import FIRST_MONDAY, MOTHER, OTHER_ID, PUPIL, PUPIL_ID, SISTER_ID, TEACHER, install_school
 from tests.support.ent import form_fields
+from tests.support.net_server import PASSWORD, NetServer, site_document
+from tests.support.replica import Replica
 
 
 @pytest.fixture(scope="module")

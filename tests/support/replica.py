@@ -15,7 +15,7 @@ from tests.conformance.harness import free_port, wait_until
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from tests.net.net_server import NetServer
+    from tests.support.net_server import NetServer
 
 START_SECONDS = 30.0
 
