@@ -120,7 +120,6 @@ def test_people_are_made_one_at_a_time(environment: dict[str, str], tmp_path: Pa
     refusals = [
         (["x", "--espace", "Eleves", "--pupil", "00000000009"], "no pupil of that national number"),
         (["x", "--espace", "Eleves", "--pupil", "00000000001"], "has an account already"),
-        (["x"], "a mode or an Espace"),
         (["x", "--espace", "Parents", "--child", "00000000001"], "last and first name"),
     ]
     for arguments, words in refusals:
