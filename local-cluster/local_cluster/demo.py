@@ -25,7 +25,7 @@ SAMPLE = PROJECT_ROOT / "manifests" / "samples" / "one-school.yaml"
 NAMESPACE, BASE = "schools", "jean-moulin"
 CLIENT_PORT, METRICS_PORT = 49300, 8080
 READY_SECONDS = 180
-_LOGINS = 'pronote_logins_total{application="Client",mode="administratif",espace="",result="success"}'
+_LOGINS = 'pronote_logins_total{application="Client",espace="",mode="administratif",result="success"}'
 
 
 class Demo:

@@ -166,7 +166,7 @@ def test_switching_the_policy_changes_the_owner_of_volumes_and_key_and_nothing_e
         return [[owner["uid"] for owner in owned] for owned in found]
 
     content = [_apart_from_the_owner(school.child(*child)) for child in _outlasting(school)]
-    for chosen, wanted in [("Delete", [[base]] * 3), ("Retain", [[]] * 3)] * 2:
+    for chosen, wanted in [("Delete", [[base]] * 4), ("Retain", [[]] * 4)] * 2:
         school.apply(deletionPolicy=chosen)
         _await_owners(owners, wanted)
         school.wait_settled()

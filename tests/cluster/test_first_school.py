@@ -60,15 +60,15 @@ def test_a_client_logs_in_with_the_parameters_and_the_generated_password(standin
 
 
 def test_a_login_shows_in_the_metrics_of_the_base(standing: School, folder: Path) -> None:
-    sample = 'pronote_logins_total{application="Client",mode="administratif",espace="",result="success"}'
+    sample = 'pronote_logins_total{application="Client",espace="",mode="administratif",result="success"}'
     before = standing.metric(sample)
     assert standing.log_in(folder, "superadmin", standing.password).returncode == 0
     standing.wait_metric(sample, before + 1, timeout=10)
-    assert standing.metric('pronote_connections{application="Client",mode="administratif",espace=""}') >= 1
+    assert standing.metric('pronote_connections{application="Client",espace="",mode="administratif"}') >= 1
 
 
 def test_a_wrong_password_is_refused_and_counted(standing: School, folder: Path) -> None:
-    sample = 'pronote_logins_total{application="Client",mode="administratif",espace="",result="refused"}'
+    sample = 'pronote_logins_total{application="Client",espace="",mode="administratif",result="refused"}'
     before = standing.metric(sample)
     assert standing.log_in(folder, "superadmin", "not-the-Password-1").returncode == 3
     standing.wait_metric(sample, before + 1, timeout=10)
