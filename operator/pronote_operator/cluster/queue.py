@@ -16,6 +16,8 @@ import time
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
+from pronote_operator.planning.backoff import pause_after
+
 logger = logging.getLogger(__name__)
 
 K = TypeVar("K", bound=Hashable)
@@ -147,7 +149,7 @@ class KeyedQueue(Generic[K]):
 
     def _retry(self, key: K, error: Exception) -> None:
         count = self._failures[key] = self._failures.get(key, 0) + 1
-        pause = min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(count - 1, 16))
+        pause = pause_after(count, first=FIRST_RETRY_SECONDS, last=LAST_RETRY_SECONDS)
         pause *= random.uniform(0.5, 1)  # noqa: S311 - jitter, no secret
         logger.warning("Work on %s failed (%s: %s); again in %.1f s.", key, type(error).__name__, error, pause)
         self.mark_after(key, pause)

@@ -16,6 +16,7 @@ from pronote_operator.handlers.delegations import Delegations
 from pronote_operator.handlers.keys import Key, publication_key
 from pronote_operator.handlers.report import Reporter
 from pronote_operator.handlers.store import ObjectStore
+from pronote_operator.planning.backoff import pause_after
 from pronote_operator.planning.delegation_status import Told, delegation_status
 from pronote_operator.planning.site_order import delegations_of
 
@@ -99,4 +100,4 @@ class DelegationReconciler:
             self._retries.pop(key, None)
             return None
         count = self._retries[key] = self._retries.get(key, 0) + 1
-        return min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(count - 1, 10))
+        return pause_after(count, first=FIRST_RETRY_SECONDS, last=LAST_RETRY_SECONDS)

@@ -31,6 +31,7 @@ from pronote_operator.handlers.routes import Routes
 from pronote_operator.handlers.served_bases import ServedBases
 from pronote_operator.handlers.site import Brought, bring_in_force
 from pronote_operator.handlers.store import ObjectStore
+from pronote_operator.planning.backoff import pause_after
 from pronote_operator.planning.base_status import Verdict
 from pronote_operator.planning.delegation_status import Told
 from pronote_operator.planning.exposure import host_of, url_of
@@ -258,7 +259,7 @@ class PublicationReconciler:
             return
         self._confirmed.pop(work.key, None)
         count = self._failures[work.key] = self._failures.get(work.key, 0) + 1
-        work.again(min(LAST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(count - 1, 8)))
+        work.again(pause_after(count, first=FIRST_RETRY_SECONDS, last=LAST_RETRY_SECONDS))
         reason = "DelegationChanging" if work.site.changing else "NotInForce" if facts.ready else "BaseNotReady"
         message = work.site.waiting or "The server has nothing in force"
         work.finds(in_force=work.site.in_force, site=Obstacle(reason, message))
