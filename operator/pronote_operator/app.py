@@ -160,7 +160,7 @@ class Operator:
             pulse=self.pulse,
             namespace=namespace,
             catalogue=settings.ent_catalogue,
-            mark=self.queue.mark,
+            mark=self._mark_known,
             unmark=self.queue.forget,
             clock=now,
         )
@@ -174,7 +174,7 @@ class Operator:
             options=options,
             reflect=lambda namespace: self._reflector(HTTP_ROUTES, namespace),
             served=self._served,
-            mark=self.queue.mark,
+            mark=self._mark_known,
             unmark=self.queue.forget,
             on_repair=self._repaired,
             clock=now,

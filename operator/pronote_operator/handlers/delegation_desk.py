@@ -29,7 +29,7 @@ class DelegationDesk:
     Args:
         namespace: the operator's own, where the catalogue is.
         catalogue: name of the catalogue's ConfigMap.
-        mark: called with an object of ours that wants a pass.
+        mark: called with what wants a pass; not every one of them need exist.
         unmark: called with one that is gone.
         clock: the present, aware.
     """
@@ -55,13 +55,13 @@ class DelegationDesk:
         self._mark = mark
         self._unmark = unmark
         self._delegations = Delegations(configmap=configmap, clock=clock)
-        self._servers = CasServers(ask=(cas_client or CasClient()).ask, mark=self._mark_known)
+        self._servers = CasServers(ask=(cas_client or CasClient()).ask, mark=self._mark)
         self._work = DelegationReconciler(
             store=store,
             delegations=self._delegations,
             servers=self._servers,
             reporter=reporter,
-            mark=self._mark_known,
+            mark=self._mark,
             clock=clock,
         )
         listener = Listener(seen=self._catalogue_seen, gone=self._catalogue_gone, synced=self._catalogue_listed)
@@ -127,15 +127,11 @@ class DelegationDesk:
     def _concerned(self, publications: Iterable[Key]) -> None:
         """The delegations of these publications changed: so may their documents, and who holds which Espace."""
         for publication in publications:
-            self._mark_known(publication)
+            self._mark(publication)
             self._mark_all(self._delegations.keys_of(publication))
 
     def _mark_all(self, keys: Iterable[Key]) -> None:
         for key in keys:
-            self._mark_known(key)
-
-    def _mark_known(self, key: Key) -> None:
-        if key in self._store:
             self._mark(key)
 
     def _catalogue_seen(self, _: Kind, configmap: Mapping[str, Any]) -> None:

@@ -33,7 +33,7 @@ class PublicationDesk:
     Args:
         reflect: makes the reflector of HTTPRoutes in one namespace (None: all).
         served: namespaces that the operator serves.
-        mark: called with an object of ours that wants a pass.
+        mark: called with what wants a pass; not every one of them need exist.
         unmark: called with one that is gone.
         clock: the present, aware.
     """
@@ -112,7 +112,7 @@ class PublicationDesk:
             self._bases.forget(base)
         for key in self._of(base):
             self._claim(key)
-            self._mark_known(key)
+            self._mark(key)
 
     def base_passed(self, base: Key) -> None:
         """A pass over a base ended."""
@@ -124,7 +124,7 @@ class PublicationDesk:
 
     def _claim(self, key: Key) -> None:
         for other in self._claims.put(key, self._claim_of(key)):
-            self._mark_known(other)
+            self._mark(other)
 
     def _claim_of(self, key: Key) -> Claim | None:
         body = self._store.get(key)
@@ -154,8 +154,4 @@ class PublicationDesk:
 
     def _mark_those_of(self, base: Key) -> None:
         for key in self._of(base):
-            self._mark_known(key)
-
-    def _mark_known(self, key: Key) -> None:
-        if key in self._store:
             self._mark(key)
