@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 from pronote_server.errors import StartError
+from pronote_server.watch import signature
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,7 +94,8 @@ class Upstream:
         self._metrics = metrics
         self._token = _read_token(config.token)
         self._client = _client(config)
-        self._seen = self._marks()
+        self._files = (config.token, config.authority)
+        self._seen = signature(self._files)
         self._looked = time.monotonic()
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -173,10 +175,10 @@ class Upstream:
         if now - self._looked < RELOAD_SECONDS:
             return
         self._looked = now
-        marks = self._marks()
-        if marks == self._seen:
+        present = signature(self._files)
+        if present == self._seen:
             return
-        self._seen = marks
+        self._seen = present
         try:
             token, client = _read_token(self._config.token), _client(self._config)
         except StartError as error:
@@ -187,21 +189,10 @@ class Upstream:
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
 
-    def _marks(self) -> tuple[object, ...]:
-        return tuple(_mark(path) for path in (self._config.token, self._config.authority))
-
 
 async def _close_later(client: httpx.AsyncClient) -> None:
     await asyncio.sleep(READ_SECONDS)
     await client.aclose()
-
-
-def _mark(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ino, found.st_size
 
 
 def _read_token(path: Path) -> str:
