@@ -181,6 +181,19 @@ def test_a_pod_template_that_was_edited_is_changed_back_and_the_server_serves_ag
     change = {"spec": {"template": {"spec": {"containers": [server]}}}}
     whole.kube.request("PATCH", path, content=json.dumps(change), headers=headers)
     _await_repair(whole, child, _lasting(before))
+    wait_until(lambda: _no_pod_is_to_go(whole), 90, what="Kubernetes is done with both templates")
+
+
+def _no_pod_is_to_go(school: School) -> bool:
+    """Whether the StatefulSet's controller has seen the newest template, and the pod is one of it."""
+    found, pod = school.child("StatefulSet", "moulin"), school.kube.get("Pod", "moulin-0", school.namespace)
+    status = found["status"]
+    return (
+        status["observedGeneration"] == found["metadata"]["generation"]
+        and pod is not None
+        and "deletionTimestamp" not in pod["metadata"]
+        and pod["metadata"]["labels"]["controller-revision-hash"] == status["updateRevision"]
+    )
 
 
 def test_a_password_that_a_person_puts_into_the_secret_is_kept(whole: School, folder: Any) -> None:
