@@ -15,6 +15,9 @@ STATE := $(or $(PRONOTE_STATE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pronote-lo
 # pytest options for the test targets, for example: make test PYTEST="-k restore -x"
 PYTEST ?=
 
+# Tests that start all that they need themselves, beside unit tests: a file of them can run beside another.
+ALONE := tests/conformance tests/net tests/plugin tests/volumes
+
 .PHONY: help
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -34,12 +37,13 @@ images: venv ## Build the images without Docker and load them into the local clu
 
 .PHONY: test
 test: lint test-programs up ## Everything: checks, and all tests, on a real cluster too
-	@# The quick ones on every core, the others one by one: they share a cluster and measure times. An exit code of 5 (no
-	@# test chosen) is fine where a part of the tests was asked for.
+	@# On every core what needs no cluster; one by one what shares a cluster or an API server. An exit code of 5 (no test
+	@# chosen) is fine where a part of the tests was asked for.
 	@failed=0; \
-	run() { $(PYTHON) -m pytest -q "$$@" $(PYTEST) || [ "$$?/$(if $(PYTEST),part)" = 5/part ] || failed=1; }; \
+	run() { $(PYTHON) -m pytest -q --durations=20 "$$@" $(PYTEST) || [ "$$?/$(if $(PYTEST),part)" = 5/part ] || failed=1; }; \
 	run --numprocesses auto tests/unit; \
-	run tests --ignore tests/unit; \
+	run --numprocesses auto --dist loadfile $(ALONE); \
+	run tests --ignore tests/unit $(addprefix --ignore ,$(ALONE)); \
 	exit $$failed
 
 .PHONY: borg
@@ -53,7 +57,7 @@ test-unit: venv ## Tests without any cluster, in about a minute
 
 .PHONY: test-volumes
 test-volumes: venv borg ## Tests on volumes and real repositories, killed at every step; no cluster
-	@$(PYTHON) -m pytest -q tests/volumes $(PYTEST)
+	@$(PYTHON) -m pytest -q --numprocesses auto --dist loadfile tests/volumes $(PYTEST)
 
 .PHONY: test-api
 test-api: venv ## Tests against a bare API server, of the chart, and of the alerts
@@ -66,7 +70,7 @@ test-programs: venv # Traefik, Prometheus, Chromium: only tests need them
 
 .PHONY: test-net
 test-net: venv test-programs ## Tests of the Espaces, with real clients and a browser; no cluster
-	@$(PYTHON) -m pytest -q tests/net $(PYTEST)
+	@$(PYTHON) -m pytest -q --numprocesses auto --dist loadfile tests/net $(PYTEST)
 
 .PHONY: test-cluster
 test-cluster: test-programs up ## Tests on a real cluster only
