@@ -13,9 +13,11 @@ from typing import Any
 
 import aiohttp
 import pytest
+import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pronote_server.bodies import MAX_BODY_BYTES
 from tests.net.ill_will import ATTACKER, PARALLEL, STRANGER, VICTIM, assert_flat, memories, visits
 from tests.support.net_server import PASSWORD, NetServer, site_document
 from tests.support.replica import Replica
@@ -190,6 +192,14 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_read(
                 async with http.post(replica.url(where), data=body) as answer:
                     assert answer.status in (400, 403, 413, 415), await answer.text()
     assert_flat(f"{size // 1024**2} MiB", before, memories(server, replica))
+
+
+def test_a_replica_and_the_server_take_messages_of_the_same_size(site: tuple[NetServer, Replica]) -> None:
+    server, replica = site
+    for size, status in ((MAX_BODY_BYTES, 200), (MAX_BODY_BYTES + 1, 413)):
+        body = b"x" * size
+        assert requests.post(replica.url("appelfonction/13/1/ab"), data=body, timeout=20).status_code == status
+        assert server.net("POST", "/net/v1/calls/13/1/ab", body).status == status
 
 
 # Nonsense.
