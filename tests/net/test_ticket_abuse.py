@@ -18,10 +18,11 @@ from aiohttp import web
 
 from tests.conformance.certificates import Authority, new_authority, write_certificate
 from tests.net.conftest import new_net_server
-from tests.net.school import install_school
+from tests.net.school import MOTHER, install_school
 from tests.net.ticket_site import (
     ANNE,
     ELEVES,
+    PARENTS,
     VISITORS,
     ZOE,
     School,
@@ -32,6 +33,7 @@ from tests.net.ticket_site import (
 )
 from tests.support.cas_server import CasServer
 from tests.support.ent import form_fields, trusting
+from tests.support.net_server import PASSWORD
 from tests.support.replica import Replica
 from tests.support.threaded import ThreadedServer
 from tests.support.webclients import LoginRefused, WebClient
@@ -330,3 +332,40 @@ async def test_a_one_time_login_that_comes_late_lets_nobody_in(
         with pytest.raises(LoginRefused):
             await client.log_in_once(given["e"], given["f"])
     assert other.connections() == set()
+
+
+# First logins.
+
+
+@pytest.fixture
+def unknown(school: School, cas: CasServer) -> Iterator[None]:
+    """The base asks whom the ENT sends for a password once, while the test lasts."""
+    school.publish(cas.url, cas.ca_file.read_text(), identification={"by": "FirstLogin"})
+    time.sleep(1.1)
+    yield
+    school.publish(cas.url, cas.ca_file.read_text())
+    time.sleep(1.1)
+
+
+@pytest.mark.usefixtures("unknown")
+def test_a_first_login_ties_the_account_in_the_browser_that_showed_the_ticket_and_in_no_other(
+    school: School, cas: CasServer
+) -> None:
+    def show(browser: requests.Session) -> dict[str, str]:
+        shown = form_fields(browser.get(school.url(PARENTS), timeout=20).text)
+        return shown | {"identifiant": MOTHER, "motdepasse": PASSWORD}
+
+    with at_the_ent(cas, ANNE.username) as browser, new_browser() as other:
+        given = show(browser)
+        own = form_fields(other.get(school.url(f"{PARENTS}?login=true"), timeout=20).text)["jeton"]
+        copied = other.post(school.url("parent/entrer"), data={**given, "jeton": own}, timeout=20)
+        assert_nobody_comes_in(school, other, copied, 401)
+        assert show(browser)["lien"] != given["lien"], "nothing was tied"
+        early = browser.post(school.url("parent/entrer"), data=given, timeout=20)
+        assert_nobody_comes_in(school, browser, early, 401)
+        given = show(browser)
+        browser.post(school.url("parent/entrer", 1), data=given, timeout=20)
+        assert school.is_inside(browser, "parent")
+    with at_the_ent(cas, ANNE.username) as later:
+        shown = form_fields(later.get(school.url(PARENTS), timeout=20).text)
+        assert {"login", "passe"} <= set(shown), "the account is known now"
