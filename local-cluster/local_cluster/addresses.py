@@ -19,7 +19,7 @@ CNI_NETWORK = "pronote-local"
 
 LOOPBACK = "127.0.0.1"
 
-_FAKE_PORTS = range(26400, 27400)
+FAKE_PORTS = range(26400, 27400)
 """Below the ports that the kernel gives to outgoing connections, which could be taken at any moment."""
 
 
@@ -56,7 +56,7 @@ def free_ports(taken: frozenset[int]) -> Ports:
 
 
 def _free(taken: frozenset[int]) -> Iterator[int]:
-    for port in _FAKE_PORTS:
+    for port in FAKE_PORTS:
         if port in taken:
             continue
         with socket.socket() as probe:

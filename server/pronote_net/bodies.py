@@ -2,49 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
-from starlette.requests import ClientDisconnect
-
 from pronote_net.upstream import Refused
+from pronote_server.bodies import MAX_BODY_BYTES, BodyRefused, read_within
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-MAX_CALL_BYTES: Final = 256 * 1024
-"""Largest message of the web protocol."""
-
 MAX_FORM_BYTES: Final = 16 * 1024
 MAX_FIELDS: Final = 16
-BODY_SECONDS: Final = 10.0
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """Read the whole body.
+async def read_body(request: Request, limit: int = MAX_BODY_BYTES) -> bytes:
+    """Read the whole body; what the server would not take is not passed on to it.
 
     Args:
         limit: Bytes.
 
     Raises:
-        Refused: It is larger, or takes longer than BODY_SECONDS.
+        Refused: It is larger, too slow, or does not come to its end.
     """
-    declared = request.headers.get("content-length", "0")
-    if not (declared.isascii() and declared.isdigit() and len(declared) < 16 and int(declared) <= limit):
-        raise Refused(413, "BodyTooLarge")
-    body = bytearray()
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limit:
-                    raise Refused(413, "BodyTooLarge")
-    except TimeoutError:
-        raise Refused(408, "RequestTimeout") from None
-    except ClientDisconnect:
-        raise Refused(400, "InvalidRequest") from None
-    return bytes(body)
+        return await read_within(request, limit)
+    except BodyRefused as refused:
+        raise Refused(refused.status, refused.reason) from None
 
 
 async def read_form(request: Request) -> dict[str, str]:

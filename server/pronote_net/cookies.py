@@ -1,4 +1,4 @@
-"""Cookies of PRONOTE.net: one session for each Espace, where to go back to, and the secret of forms."""
+"""Cookies of PRONOTE.net: for each Espace a session, where to go back to, and half of a link; the secret of forms."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
 from pronote_net.espaces import SECTION_TITLES, Espace
+from pronote_net.halves import HALF
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 RETURN_SECONDS: Final = 900
 """How long a person may take to log in again and still come back to where they were."""
+
+LINK_SECONDS: Final = 600
+"""How long a link to a first login is good for, as at the server."""
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_.~=+/-]{1,256}")
 _FORM_SECRET: Final = re.compile(r"[0-9a-f]{32}")
@@ -55,6 +59,23 @@ def new_form_secret() -> str:
     return secrets.token_hex(16)
 
 
+def link_half(request: Request, espace: Espace) -> str:
+    """Return the browser's half of the link of a first login; empty without one."""
+    half = request.cookies.get(_link(espace), "")
+    return half if HALF.fullmatch(half) else ""
+
+
+def keep_link_half(response: Response, site: Site, espace: Espace, half: str) -> None:
+    """Have the browser keep its half of a link."""
+    _set(response, site, _link(espace), half, LINK_SECONDS)
+
+
+def forget_link_half(request: Request, response: Response, site: Site, espace: Espace) -> None:
+    """Forget it."""
+    if _link(espace) in request.cookies:
+        _set(response, site, _link(espace), "", 0)
+
+
 def keep_return(response: Response, site: Site, espace: Espace, section: str, query: str) -> None:
     """Remember where a person was when the session had ended."""
     if safe_return(f"{section}?{query}"):
@@ -82,6 +103,10 @@ def safe_return(text: str) -> str:
 
 def _session(espace: Espace) -> str:
     return f"pronote-{espace.slug}"
+
+
+def _link(espace: Espace) -> str:
+    return f"pronote-{espace.slug}-lien"
 
 
 def _return(espace: Espace) -> str:

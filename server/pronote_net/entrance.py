@@ -12,9 +12,10 @@ from pronote_net import cookies
 from pronote_net.cas import CasDown, is_ticket, login_url
 from pronote_net.desk import Desk, espace_of, same_secret
 from pronote_net.espaces import BY_SLUG, Espace
+from pronote_net.halves import joined, split
 from pronote_net.school import Person, read
 from pronote_net.start import start_call
-from pronote_net.upstream import Refused
+from pronote_net.upstream import Refused, away
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -71,7 +72,11 @@ class Entrance:
         return self._login_page(request, site, espace, error=over, start=start_call(answer))
 
     async def log_in(self, request: Request) -> Response:
-        """By password; with the link of a ticket, the ENT's account is tied to the person's."""
+        """By password; with the link of a ticket, the ENT's account is tied to the person's.
+
+        The page has half of the link, and the browser that showed the ticket the other: a link that was seen, or put
+        into somebody else's browser, is none.
+        """
         espace = espace_of(request)
         form = await self._desk.form(request)
         site = await self._desk.sites.for_espace(espace)
@@ -81,7 +86,9 @@ class Entrance:
             return self._login_page(request, site, espace, error=WRONG_CREDENTIALS, link=link, status=401)
         wanted: dict[str, Any] = {"espace": espace.name, "username": username, "password": password}
         if link:
-            wanted["link"] = link
+            wanted["link"] = joined(link, cookies.link_half(request, espace))
+            if not wanted["link"]:
+                raise Refused(401, "SessionExpired")
         try:
             found = await self._desk.upstream.ask("POST", "/net/v1/logins", self._desk.visit(request), wanted)
         except Refused as refused:
@@ -177,9 +184,18 @@ class Entrance:
             case "Known":
                 return self._known(request, site, espace, found)
             case "FirstLogin":
-                return self._login_page(request, site, espace, link=str(found.get("link", "")))
+                return self._first_login(request, site, espace, str(found.get("link", "")))
             case _:
                 return self._desk.notice(Refused(403, "IdentificationFailed"), espace)
+
+    def _first_login(self, request: Request, site: Site, espace: Espace, link: str) -> Response:
+        try:
+            shown, kept = split(link)
+        except ValueError:
+            raise away() from None
+        answer = self._login_page(request, site, espace, link=shown)
+        cookies.keep_link_half(answer, site, espace, kept)
+        return answer
 
     def _known(self, request: Request, site: Site, espace: Espace, found: dict[str, Any]) -> Response:
         login, password = str(found.get("login", "")), str(found.get("password", ""))
@@ -227,6 +243,7 @@ class Entrance:
     def _opened(self, request: Request, site: Site, espace: Espace, found: dict[str, Any]) -> Response:
         answer = self._inside(request, site, espace)
         cookies.keep_session(answer, site, espace, str(found.get("token", "")))
+        cookies.forget_link_half(request, answer, site, espace)
         return answer
 
     def _inside(self, request: Request, site: Site, espace: Espace) -> Response:

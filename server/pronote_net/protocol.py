@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pronote_net.bodies import MAX_CALL_BYTES, read_body
+from pronote_net.bodies import read_body
 from pronote_net.upstream import Refused
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def protocol_routes(desk: Desk) -> list[Route]:
         path = "/".join(request.path_params[name] for name in ("number", "session", "order"))
         if not _CALL.fullmatch(path):
             raise Refused(404, "NotFound")
-        body = await read_body(request, MAX_CALL_BYTES)
+        body = await read_body(request)
         found = await desk.upstream.call(f"/net/v1/calls/{path}", desk.visit(request), body)
         return Response(found, media_type="application/json")
 

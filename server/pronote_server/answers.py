@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from pronote_server.bodies import MAX_BODY_BYTES, BodyRefused, read_within
 from pronote_server.errors import Refusal
 from pronote_server.settings import explain
 
@@ -20,12 +19,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from pronote_server.metrics import Metrics
-
-MAX_BODY_BYTES: Final = 64 * 1024
-"""Largest body of a request."""
-
-BODY_SECONDS: Final = 10.0
-"""The body of a request must have come by then."""
 
 log = logging.getLogger(__name__)
 
@@ -99,24 +92,12 @@ async def read_body(request: Request, max_bytes: int = MAX_BODY_BYTES) -> bytes:
     """Read the whole body within the bounds.
 
     Raises:
-        Refusal: It is too large or too slow.
+        Refusal: It is too large, too slow, or does not come to its end.
     """
-    declared = request.headers.get("content-length", "0")
-    too_large = Refusal(413, "BodyTooLarge", f"The body is larger than {max_bytes} bytes.")
-    if not declared.isdigit() or int(declared) > max_bytes:
-        raise too_large
-    body = bytearray()
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > max_bytes:
-                    raise too_large
-    except TimeoutError:
-        raise Refusal(408, "RequestTimeout", "The body did not come in time.") from None
-    except ClientDisconnect:
-        raise Refusal(400, "InvalidRequest", "The connection was closed.") from None
-    return bytes(body)
+        return await read_within(request, max_bytes)
+    except BodyRefused as refused:
+        raise Refusal(refused.status, refused.reason, refused.message) from None
 
 
 class Envelope:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.conformance.certificates import Authority, new_authority, write_certificate
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,13 +37,6 @@ def wait_until(condition: Callable[[], object], seconds: float = 10.0, what: str
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not hold within {seconds} s"
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    """Return a port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def default_settings() -> dict[str, Any]:

@@ -9,26 +9,23 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pronote_server.bodies import MAX_BODY_BYTES
+from tests.net.ill_will import ATTACKER, PARALLEL, STRANGER, VICTIM, assert_flat, memories, visits
 from tests.support.net_server import PASSWORD, NetServer, site_document
 from tests.support.replica import Replica
 from tests.support.webclients import Channel, SessionLost, WebClient, WebClientError, encrypt
 
 PLAIN = "http://127.0.0.1/pronote"
 PAGE = "viescolaire.html"
-VICTIM, ATTACKER, STRANGER = "127.0.0.2", "127.0.0.3", "127.0.0.4"
-"""Addresses that visitors come from: all of 127.0.0.0/8 is this machine."""
-
 WRONG_LOGINS = 10_000
-GROWTH_KIB = 16 * 1024
-"""How much a process may grow by any of these: the bounded tables fill, and the allocator keeps some."""
 
 SUSPENDED_AFTER = 10
 """Wrong logins, at the level Medium."""
@@ -50,36 +47,6 @@ async def victim(site: tuple[NetServer, Replica]) -> AsyncIterator[WebClient]:
         await client.log_in("dupont", PASSWORD)
         yield client
         await client.stay()
-
-
-def visits(address: str) -> aiohttp.ClientSession:
-    """Connections of a visitor who comes from an address."""
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(local_addr=(address, 0), limit=32),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=30),
-    )
-
-
-def memory(process: int) -> int:
-    """Resident memory of a process, KiB."""
-    status = Path(f"/proc/{process}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
-
-
-def memories(server: NetServer, replica: Replica) -> dict[str, int]:
-    """Of both processes; it fails when one has ended."""
-    assert server.running.poll() is None, server.log[-2000:]
-    assert replica.process is not None
-    assert replica.process.poll() is None, replica.log.read_text()[-2000:]
-    return {"server": memory(server.running.pid), "replica": memory(replica.process.pid)}
-
-
-def assert_flat(what: str, before: dict[str, int], after: dict[str, int]) -> None:
-    """The processes have not grown by more than they may; both figures are printed."""
-    print(f"{what}: KiB before {before}, after {after}")
-    grown = {name: after[name] - before[name] for name in before}
-    assert max(grown.values()) < GROWTH_KIB, grown
 
 
 async def wrong_login(http: aiohttp.ClientSession, url: str, **headers: str) -> int:
@@ -172,8 +139,6 @@ async def test_a_message_that_is_sent_again_tells_nothing_new_and_does_nothing_t
 async def test_ten_thousand_wrong_logins_from_one_address(site: tuple[NetServer, Replica], victim: WebClient) -> None:
     server, replica = site
     async with visits(ATTACKER) as http:
-        await asyncio.gather(*(wrong_login(http, replica.url(PAGE)) for _ in range(200)))  # everything is warm
-        before = memories(server, replica)
         seen: Counter[int] = Counter()
         ended = asyncio.Event()
         waits: list[float] = []
@@ -189,9 +154,12 @@ async def test_ten_thousand_wrong_logins_from_one_address(site: tuple[NetServer,
             for _ in range(times):
                 seen[await wrong_login(http, replica.url(PAGE))] += 1
 
+        await asyncio.gather(*(attack(25) for _ in range(PARALLEL)))  # everything is warm
+        seen.clear()
+        before = memories(server, replica)
         going_on = asyncio.create_task(go_on())
         began = time.monotonic()
-        await asyncio.gather(*(attack(WRONG_LOGINS // 20) for _ in range(20)))
+        await asyncio.gather(*(attack(WRONG_LOGINS // PARALLEL) for _ in range(PARALLEL)))
         seconds = time.monotonic() - began
         ended.set()
         await going_on
@@ -224,6 +192,14 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_read(
                 async with http.post(replica.url(where), data=body) as answer:
                     assert answer.status in (400, 403, 413, 415), await answer.text()
     assert_flat(f"{size // 1024**2} MiB", before, memories(server, replica))
+
+
+def test_a_replica_and_the_server_take_messages_of_the_same_size(site: tuple[NetServer, Replica]) -> None:
+    server, replica = site
+    for size, status in ((MAX_BODY_BYTES, 200), (MAX_BODY_BYTES + 1, 413)):
+        body = b"x" * size
+        assert requests.post(replica.url("appelfonction/13/1/ab"), data=body, timeout=20).status_code == status
+        assert server.net("POST", "/net/v1/calls/13/1/ab", body).status == status
 
 
 # Nonsense.

@@ -18,7 +18,8 @@ from typing import Self
 
 from tests.conformance.certificates import Authority, new_authority, write_certificate
 from tests.support.cas_accounts import PEOPLE, CasAccount
-from tests.support.waiting import free_ports, wait_until
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 20.0
@@ -48,7 +49,7 @@ class CasServer:
     ) -> None:
         self.folder = folder
         self.host = host
-        (self.port,) = free_ports(1, host)
+        self.port = free_port()
         self.authority: Authority = new_authority("ENT")
         self._accounts: dict[str, CasAccount] = {}
         self._process: subprocess.Popen[bytes] | None = None

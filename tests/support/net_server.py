@@ -9,7 +9,8 @@ import subprocess
 import time
 from typing import Any
 
-from tests.conformance.harness import Answer, Server, Volume, _ask, free_port
+from tests.conformance.harness import Answer, Server, Volume, _ask
+from tests.support.ports import free_port
 
 TOKEN = "token-of-the-replicas-of-this-base"
 PASSWORD = "Correct-Horse-7-Battery"

@@ -17,7 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from tests.support.waiting import free_ports, wait_until
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 Value = TypeVar("Value")
 
@@ -50,7 +51,7 @@ class OperatorProcess:
         self.name = name
         self.log_path = folder / f"{name}.log"
         self._command = command or (str(Path(sys.executable).parent / "pronote-operator"), "run")
-        (self.port,) = free_ports(1)
+        self.port = free_port()
         given = {"http_port": self.port, "http_host": "127.0.0.1", **(settings or {})}
         self.environment = {
             **{variable: os.environ[variable] for variable in PASSED_ON if variable in os.environ},

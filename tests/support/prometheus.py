@@ -14,7 +14,8 @@ import httpx
 import yaml
 
 from local_cluster.paths import State, default_state
-from tests.support.waiting import free_ports, wait_until
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 READY_SECONDS = 30.0
 SCRAPE_SECONDS = 1
@@ -127,7 +128,7 @@ def scraping(
         "rule_files": [str(path.resolve()) for path in rule_files],
     }
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    (port,) = free_ports(1)
+    port = free_port()
     command = [
         prometheus(),
         f"--config.file={folder / 'prometheus.yml'}",

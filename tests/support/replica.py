@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Self
 
 import requests
 
-from tests.conformance.harness import free_port, wait_until
+from tests.conformance.harness import wait_until
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from types import TracebackType

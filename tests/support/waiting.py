@@ -1,8 +1,7 @@
-"""Waiting with a deadline, and ports to listen on."""
+"""Waiting with a deadline."""
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -37,12 +36,3 @@ def wait_until(
         if time.monotonic() >= deadline:
             raise AssertionError(f"not within {timeout:g} s: {what}\n{last()}".rstrip())
         time.sleep(every)
-
-
-def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Ports of an address (loopback's by default) that nothing listens on now, all different."""
-    sockets = [socket.create_server((host, 0)) for _ in range(count)]
-    ports = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports

@@ -150,6 +150,10 @@ class WebClient:
             WebClientError: something else went wrong.
         """
         await self.open()
+        await self.log_in_here(username, password)
+
+    async def log_in_here(self, username: str, password: str) -> None:
+        """Log in directly from the page that was opened; errors as of `log_in`."""
         asked = await self._identify(username, ent=False)
         # The server says which of the two it compares without regard to case.
         username = username.lower() if asked["modeCompLog"] else username
@@ -160,8 +164,17 @@ class WebClient:
     async def log_in_from_ent(self) -> None:
         """Log in by the one-time login that the page hands over after the ENT's ticket."""
         given = await self.open()
-        asked = await self._identify(given["e"], ent=True)
-        digest = hashlib.sha256(given["f"].encode()).hexdigest().upper()
+        await self.log_in_once(given["e"], given["f"])
+
+    async def log_in_once(self, login: str, password: str) -> None:
+        """Log in by a one-time login from the page that was opened.
+
+        Raises:
+            LoginRefused: it is none, was used, or has ended.
+            WebClientError: something else went wrong.
+        """
+        asked = await self._identify(login, ent=True)
+        digest = hashlib.sha256(password.encode()).hexdigest().upper()
         await self._prove(asked, _md5(digest.encode()))
 
     async def stay(self) -> None:

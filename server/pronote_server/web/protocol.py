@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from pronote_server.bodies import MAX_BODY_BYTES
 from pronote_server.web.cipher import BLOCK, CipherError, decrypt, encrypt
 
 if TYPE_CHECKING:
     from pronote_server.web.coding import Coding
 
-MAX_DATA_BYTES: Final = 256 * 1024
+MAX_DATA_BYTES: Final = 4 * MAX_BODY_BYTES
 """Largest data of a message once it is inflated: four times what a body may have."""
 
 MAX_ORDER_DIGITS: Final = 64

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conformance.certificates import new_authority, write_certificate
-from tests.conformance.harness import HOST, SUPERADMIN, UAI, default_settings, free_port, wait_until
+from tests.conformance.harness import HOST, SUPERADMIN, UAI, default_settings, wait_until
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from tests.conformance.harness import Server

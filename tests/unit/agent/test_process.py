@@ -24,19 +24,11 @@ from typing import ClassVar
 import pytest
 
 from pronote_operator.agent.settings import AgentSettings
+from tests.support.ports import free_port
 from tests.unit.agent.conftest import TOKEN, write_certificate
 
 RESIDENT_MEGABYTES = 48
 """Measured 39 MB; the margin is for other builds of Python and OpenSSL."""
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 @contextmanager
@@ -44,7 +36,7 @@ def agent_process(tmp_path: Path, **changes: str) -> Iterator[tuple[subprocess.P
     """An agent without a server; its port of the probes."""
     write_certificate(tmp_path / "tls", "agent")
     (tmp_path / "token").write_text(TOKEN)
-    probe_port, admin_port, nothing = free_ports(3)
+    probe_port, admin_port, nothing = free_port(), free_port(), free_port()
     environment = {
         "PATH": os.environ["PATH"],
         # The code of this checkout, whatever is installed.
@@ -153,7 +145,7 @@ def test_sigterm_ends_an_agent_that_waits_for_a_checkpoint(tmp_path: Path) -> No
         "PRONOTE_VOLUME": str(tmp_path / "data"),
         "PRONOTE_SNAPSHOTS": str(tmp_path / "snapshots"),
         "PRONOTE_SNAPSHOT_KEY_FILE": str(tmp_path / "key"),
-        "PRONOTE_AGENT_ADMIN_PORT": str(free_ports(1)[0]),
+        "PRONOTE_AGENT_ADMIN_PORT": str(free_port()),
     }
     with agent_process(tmp_path, **changes) as (process, port):
         wait_until_live(process, port)

@@ -19,6 +19,7 @@ from cryptography.x509.oid import NameOID
 from pronote_operator.cluster.cas import CasClient
 from pronote_operator.planning.delegation import CasServer
 from pronote_operator.planning.reachability import Reach, may_be_asked
+from tests.support.ports import free_port
 
 NOW = dt.datetime.now(dt.UTC)
 Serve = Callable[..., Awaitable[int]]
@@ -152,8 +153,8 @@ async def test_what_does_not_speak_tls_is_no_cas_server(serve: Serve) -> None:
     assert (await ask(await serve(None, says(200)), None)).reason == "ConnectFailed"
 
 
-async def test_nobody_there(unused_tcp_port: int) -> None:
-    reach = await ask(unused_tcp_port, None)
+async def test_nobody_there() -> None:
+    reach = await ask(free_port(), None)
     assert reach.reason == "ConnectFailed"
     assert "nobody accepts" in reach.message
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.kube import condition_of, describe
-from tests.support.waiting import free_ports, wait_until
+from tests.support.waiting import wait_until
 
 
 def test_the_value_is_given() -> None:
@@ -16,10 +16,6 @@ def test_the_value_is_given() -> None:
 def test_the_time_is_over_with_what_was_seen() -> None:
     with pytest.raises(AssertionError, match=r"not within 0.05 s: the moon\nlast: clouds"):
         wait_until(lambda: None, 0.05, what="the moon", last=lambda: "last: clouds", every=0.01)
-
-
-def test_free_ports_differ() -> None:
-    assert len(set(free_ports(20))) == 20
 
 
 def test_a_secret_is_described_by_its_keys_alone() -> None:
