@@ -144,7 +144,7 @@ class HttpServer(uvicorn.Server):
         loop = asyncio.get_running_loop()
         tls: dict[str, Any] = {}
         if self._tls is not None:
-            SSLProtocol.max_size = TLS_BUFFER_BYTES
+            bound_tls_buffers()
             tls = {
                 "ssl": self._tls,
                 "ssl_handshake_timeout": HANDSHAKE_SECONDS,
@@ -165,6 +165,11 @@ class HttpServer(uvicorn.Server):
     def stop(self) -> None:
         """Accept no more connections, answer what is being asked, then end `serve`."""
         self._stop.set()
+
+
+def bound_tls_buffers() -> None:
+    """Give every TLS connection that this process opens from now on a buffer of `TLS_BUFFER_BYTES`."""
+    SSLProtocol.max_size = TLS_BUFFER_BYTES
 
 
 def listen_everywhere(port: int) -> socket.socket:
