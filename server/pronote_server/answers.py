@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -13,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from pronote_server.errors import Refusal
+from pronote_server.http_server import http_date
 from pronote_server.settings import explain
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Envelope:
                     counter.inc()
                 message["headers"] = [
                     *message["headers"],
-                    (b"date", formatdate(usegmt=True).encode()),
+                    (b"date", http_date()),
                     (b"cache-control", b"no-store"),
                     (b"x-content-type-options", b"nosniff"),
                 ]
