@@ -22,14 +22,24 @@ DRAIN_SECONDS = 10.0
 
 @dataclass
 class Times:
-    """Seconds that each answered one took, and how many failed."""
+    """Seconds that each answered one took, and how many failed.
+
+    Args:
+        late: seconds by which the visitors themselves began one too late, at most; they are part of what it took.
+    """
 
     seconds: list[float] = field(default_factory=list)
     failed: int = 0
+    late: float = 0.0
 
-    async def of(self, work: Awaitable[object]) -> None:
-        """Time one."""
-        began = time.monotonic()
+    async def of(self, work: Awaitable[object], due: float | None = None) -> None:
+        """Time one.
+
+        Args:
+            due: when it should have begun, on the monotonic clock; now by default.
+        """
+        began = time.monotonic() if due is None else due
+        self.late = max(self.late, time.monotonic() - began)
         try:
             await work
         except (WebClientError, aiohttp.ClientError, TimeoutError):
@@ -53,6 +63,7 @@ class Visitors:
         self._http = http
         self._numbers = itertools.count()
         self.staying: list[WebClient] = []
+        self.passing: list[WebClient] = []
         self.polls = Times()
 
     async def arrive(self, count: int, at_once: int = 8) -> Times:
@@ -71,8 +82,18 @@ class Visitors:
         root, page, username, password, headers = self._next()
         client = WebClient(self._http, f"{root}{page}.html", headers)
         await client.log_in(username, password)
-        if stay:
-            self.staying.append(client)
+        (self.staying if stay else self.passing).append(client)
+
+    async def see_out(self, at_once: int = 8) -> None:
+        """Have those log out who logged in by the protocol and do not stay."""
+        leaving, door = self.passing, asyncio.Semaphore(at_once)
+        self.passing = []
+
+        async def one(client: WebClient) -> None:
+            async with door:
+                await Times().of(client.ask("SaisieDeconnexion"))
+
+        await asyncio.gather(*(one(client) for client in leaving))
 
     async def log_in_by_form(self) -> None:
         """One login of a person in a browser, whose password is checked by argon2."""
@@ -95,7 +116,7 @@ class Visitors:
                 due = began + number * POLL_SECONDS / len(self.staying)
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
                 client = self.staying[number % len(self.staying)]
-                group.create_task(self.polls.of(client.stay()))
+                group.create_task(self.polls.of(client.stay(), due))
 
     async def burst(self, rate: float, seconds: float, work: Callable[[], Awaitable[None]]) -> Times:
         """Start logins at a rate, whether or not the earlier ones have ended.
@@ -106,8 +127,9 @@ class Visitors:
         found, began = Times(), time.monotonic()
         tasks = []
         for number in range(round(rate * seconds)):
-            await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
-            tasks.append(asyncio.create_task(found.of(work())))
+            due = began + number / rate
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            tasks.append(asyncio.create_task(found.of(work(), due)))
         _, late = await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
         for task in late:
             task.cancel()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from email.utils import formatdate
 from typing import TYPE_CHECKING, Final
+
+from pronote_server.http_server import http_date
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -60,7 +61,7 @@ class Envelope:
 
     def _headers(self, kind: str, status: int) -> list[tuple[bytes, bytes]]:
         kept = kind == "static" and status == 200
-        found = [*_HEADERS, (b"date", formatdate(usegmt=True).encode())]
+        found = [*_HEADERS, (b"date", http_date())]
         found.append((b"cache-control", b"public, max-age=31536000, immutable" if kept else b"no-store"))
         site = self._sites.known
         if site is not None and site.https:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from starlette.routing import Route
@@ -49,7 +50,7 @@ class Room:
         Raises:
             Refused: See `Upstream.ask`.
         """
-        text = "&".join(f"{name}={value}" for name, value in parameters.items() if value)
+        text = urlencode({name: value for name, value in parameters.items() if value})
         return await self.desk.upstream.ask("GET", f"{path}?{text}" if text else path, self.visit)
 
     def child(self, person: school.Person) -> school.Child | None:

@@ -43,7 +43,7 @@ def run(environment: Mapping[str, str]) -> int:
     """
     configure_logs()
     # They log URLs, and what an ENT says of people.
-    for name in ("httpx", "httpcore", "urllib3", "cas"):
+    for name in ("urllib3", "cas"):
         logging.getLogger(name).setLevel(logging.WARNING)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)

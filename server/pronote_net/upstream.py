@@ -7,12 +7,13 @@ import json
 import logging
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
+import aiohttp
 
 from pronote_server.errors import StartError
+from pronote_server.http_server import bound_tls_buffers
 from pronote_server.watch import signature
 
 if TYPE_CHECKING:
@@ -26,7 +27,12 @@ CONNECT_SECONDS: Final = 2.0
 READ_SECONDS: Final = 20.0
 """A burst of logins waits in the server, since each password costs it time on purpose."""
 
-POOL_SECONDS: Final = 5.0
+WAITING_SECONDS: Final = 5.0
+"""For one of the connections. Whoever waits longer is told so: the server has more to do than it can."""
+
+WHOLE_SECONDS: Final = 25.0
+"""From the first attempt's beginning to its answer's end, however slowly that comes."""
+
 CONNECTIONS: Final = 100
 IDLE_SECONDS: Final = 30.0
 """Less than the server keeps a connection without requests: otherwise requests would meet it closing."""
@@ -35,6 +41,7 @@ RETRY_SECONDS: Final = 0.2
 """A server that restarts, or a Service that changes, refuses connections for a moment."""
 
 RELOAD_SECONDS: Final = 1.0
+PAGES: Final = "/net/v1/pages"
 MAX_TOKEN_BYTES: Final = 4096
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 
@@ -82,8 +89,19 @@ class Visit:
         return found
 
 
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    retry_after: str
+    content: bytes = field(repr=False)
+
+
+class _TooLarge(aiohttp.ClientError):
+    """An answer that no server of ours gives."""
+
+
 class Upstream:
-    """The server.
+    """The server. Made and closed in the event loop.
 
     Args:
         config: Where it is, and the files with the token and the authority; both are read again when they change.
@@ -94,14 +112,18 @@ class Upstream:
         self._metrics = metrics
         self._token = _read_token(config.token)
         self._client = _client(config)
+        self._places = asyncio.Semaphore(CONNECTIONS)
         self._files = (config.token, config.authority)
         self._seen = signature(self._files)
         self._looked = time.monotonic()
-        self._closing: set[asyncio.Task[None]] = set()
+        self._closing: dict[asyncio.Task[None], aiohttp.ClientSession] = {}
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        for task, client in list(self._closing.items()):
+            task.cancel()
+            await client.close()
+        await self._client.close()
 
     async def ask(
         self, method: str, path: str, visit: Visit | None, body: dict[str, Any] | None = None
@@ -111,11 +133,15 @@ class Upstream:
         Raises:
             Refused: By the server, or because it does not answer.
         """
-        answer, content = await self._send(method, path, visit, document=body)
-        if answer.status_code == 204:
+        # Of all that is posted only the opening of a page changes nothing when it is done twice: passwords are counted,
+        # tickets and one-time logins are used up.
+        repeatable = method != "POST" or path == PAGES
+        content = None if body is None else json.dumps(body).encode()
+        answer = await self._send(method, path, visit, content, repeatable=repeatable)
+        if answer.status == 204:
             return {}
-        found = _json(content)
-        if answer.status_code != 200:
+        found = _json(answer.content)
+        if answer.status != 200:
             raise _refusal(answer, found)
         if not isinstance(found, dict):
             raise away()
@@ -127,47 +153,56 @@ class Upstream:
         Raises:
             Refused: By the server, or because it does not answer.
         """
-        answer, found = await self._send("POST", path, visit, content=content)
-        if answer.status_code != 200:
-            raise _refusal(answer, _json(found))
-        return found
+        # The server gives a message that comes twice the same answer twice.
+        answer = await self._send("POST", path, visit, content, repeatable=True)
+        if answer.status != 200:
+            raise _refusal(answer, _json(answer.content))
+        return answer.content
 
     async def _send(
-        self, method: str, path: str, visit: Visit | None, *, document: Any = None, content: bytes | None = None
-    ) -> tuple[httpx.Response, bytes]:
+        self, method: str, path: str, visit: Visit | None, content: bytes | None, *, repeatable: bool
+    ) -> _Answer:
         self._look()
         headers = {"authorization": f"Bearer {self._token}", **({} if visit is None else visit.headers())}
         if content is not None:
             headers["content-type"] = "application/json"
-        request = self._client.build_request(
-            method, self._config.server + path, headers=headers, json=document, content=content
-        )
+        url = self._config.server + path
         try:
+            await self._take_place()
             try:
-                return await self._once(request)
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                # Nothing was sent: it can be asked again whatever it is.
+                try:
+                    return await self._once(method, url, headers, content)
+                except aiohttp.ClientError as error:
+                    if not may_ask_again(error, repeatable=repeatable):
+                        raise
                 await asyncio.sleep(RETRY_SECONDS)
-                return await self._once(request)
-        except httpx.TimeoutException:
+                return await self._once(method, url, headers, content)
+            finally:
+                self._places.release()
+        except TimeoutError:
             self._metrics.upstream_errors.labels("timeout").inc()
-        except httpx.ConnectError:
+        except aiohttp.ClientConnectorError:
             self._metrics.upstream_errors.labels("connect").inc()
-        except httpx.HTTPError:
+        except aiohttp.ClientError:
             self._metrics.upstream_errors.labels("broken").inc()
         raise away()
 
-    async def _once(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
-        answer = await self._client.send(request, stream=True)
-        try:
-            content = bytearray()
-            async for chunk in answer.aiter_raw():
-                content += chunk
-                if len(content) > MAX_ANSWER_BYTES:
-                    raise httpx.ReadError("the answer is too large")
-        finally:
-            await answer.aclose()
-        return answer, bytes(content)
+    async def _take_place(self) -> None:
+        # aiohttp's own queue for connections cannot be told from a connection that does not come about.
+        if self._places.locked():
+            async with asyncio.timeout(WAITING_SECONDS):
+                await self._places.acquire()
+        else:
+            await self._places.acquire()
+
+    async def _once(self, method: str, url: str, headers: dict[str, str], content: bytes | None) -> _Answer:
+        async with self._client.request(method, url, headers=headers, data=content, allow_redirects=False) as answer:
+            found = bytearray()
+            async for chunk in answer.content.iter_any():
+                found += chunk
+                if len(found) > MAX_ANSWER_BYTES:
+                    raise _TooLarge
+            return _Answer(answer.status, answer.headers.get("retry-after", ""), bytes(found))
 
     def _look(self) -> None:
         """Take over a token or an authority that has changed; what cannot be used leaves the earlier one in force."""
@@ -186,13 +221,28 @@ class Upstream:
             return
         before, self._token, self._client = self._client, token, client
         closing = asyncio.create_task(_close_later(before))
-        self._closing.add(closing)
-        closing.add_done_callback(self._closing.discard)
+        self._closing[closing] = before
+        closing.add_done_callback(self._closing.pop)
 
 
-async def _close_later(client: httpx.AsyncClient) -> None:
-    await asyncio.sleep(READ_SECONDS)
-    await client.aclose()
+def may_ask_again(error: aiohttp.ClientError, *, repeatable: bool) -> bool:
+    """Tell whether a request that has failed may be sent once more.
+
+    Args:
+        error: How it failed.
+        repeatable: Nothing changes when the server does it twice.
+    """
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        # Nothing was sent.
+        return True
+    # A server that stops closes the connections that it keeps, perhaps while a request is on its way; whether it was
+    # read nobody knows. A server that does not answer in time has it, and is not given more to do.
+    return repeatable and isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError)
+
+
+async def _close_later(client: aiohttp.ClientSession) -> None:
+    await asyncio.sleep(WHOLE_SECONDS)
+    await client.close()
 
 
 def _read_token(path: Path) -> str:
@@ -206,18 +256,21 @@ def _read_token(path: Path) -> str:
     return token
 
 
-def _client(config: NetConfig) -> httpx.AsyncClient:
+def _client(config: NetConfig) -> aiohttp.ClientSession:
     try:
         context = ssl.create_default_context(cafile=str(config.authority))
     except (OSError, ssl.SSLError):
         raise StartError("PRONOTE_NET_CA names a file that is no certificate of an authority.") from None
-    return httpx.AsyncClient(
-        verify=context,
-        trust_env=False,
-        timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS, pool=POOL_SECONDS),
-        limits=httpx.Limits(
-            max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=IDLE_SECONDS
-        ),
+    bound_tls_buffers()
+    # No limit here, and no memory of addresses: `_places` is the limit, and a server that moves is found at once.
+    connector = aiohttp.TCPConnector(limit=0, ssl=context, use_dns_cache=False, keepalive_timeout=IDLE_SECONDS)
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=WHOLE_SECONDS, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS),
+        skip_auto_headers=("accept", "accept-encoding", "user-agent"),
+        # Nothing is asked for in a compressed form, and nothing is inflated.
+        auto_decompress=False,
     )
 
 
@@ -228,12 +281,12 @@ def _json(content: bytes) -> Any:
         return None
 
 
-def _refusal(answer: httpx.Response, found: Any) -> Refused:
+def _refusal(answer: _Answer, found: Any) -> Refused:
     reason = found.get("reason") if isinstance(found, dict) else None
-    if answer.status_code == 401 and reason == "WrongToken":
+    if answer.status == 401 and reason == "WrongToken":
         log.error("The server does not know the token")
         return away()
-    if not 400 <= answer.status_code < 600 or not isinstance(reason, str):
+    if not 400 <= answer.status < 600 or not isinstance(reason, str):
         return away()
-    after = answer.headers.get("retry-after", "")
-    return Refused(answer.status_code, reason, int(after) if after.isascii() and after.isdigit() else None)
+    after = answer.retry_after
+    return Refused(answer.status, reason, int(after) if after.isascii() and after.isdigit() else None)

@@ -14,7 +14,7 @@ from pronote_server.clock import now_utc, rfc3339
 from pronote_server.errors import Refusal
 from pronote_server.licences import admit
 from pronote_server.sessions import Session, TooManySessions
-from pronote_server.storage import users
+from pronote_server.storage.audit import Login
 from pronote_server.words import Application, LoginResult, Mode, State
 
 if TYPE_CHECKING:
@@ -145,15 +145,9 @@ async def record(instance: Instance, entry: Entry, result: LoginResult, user_id:
         # An address that hammers while it is suspended must not push everyone else out of the audit, nor cost a write.
         return
     try:
-        await instance.base().write(
-            users.record_login,
-            int(time.time()),
-            user_id,
-            entry.application,
-            entry.mode,
-            result,
-            str(entry.address),
-            entry.espace,
+        await instance.audit.record(
+            instance.base(),
+            Login(int(time.time()), user_id, entry.application, entry.mode, result, str(entry.address), entry.espace),
         )
     except sqlite3.Error:
         # A full volume must not keep the people out who would make room.

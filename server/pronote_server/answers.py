@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -12,6 +11,7 @@ from starlette.responses import Response
 
 from pronote_server.bodies import MAX_BODY_BYTES, BodyRefused, read_within
 from pronote_server.errors import Refusal
+from pronote_server.http_server import http_date
 from pronote_server.settings import explain
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Envelope:
                     counter.inc()
                 message["headers"] = [
                     *message["headers"],
-                    (b"date", formatdate(usegmt=True).encode()),
+                    (b"date", http_date()),
                     (b"cache-control", b"no-store"),
                     (b"x-content-type-options", b"nosniff"),
                 ]

@@ -106,20 +106,18 @@ async def recognise(instance: Instance, token: str | None, address_text: str) ->
     session = instance.sessions.touch(token, now_utc(), time.monotonic()) if token else None
     if session is None or session.espace is not None:
         raise ended
-    if not await may_stay(instance, session):
+    if not await _may_stay(instance, session):
         instance.sessions.close(session.id)
         raise ended
     return session
 
 
-async def may_stay(instance: Instance, session: Session) -> bool:
-    """Tell whether the account of a session may still come in where it did."""
+async def _may_stay(instance: Instance, session: Session) -> bool:
+    """Tell whether the account of a Client's session may still come in as it did."""
     if session.person.user_id is None:
         return True
     account = await find_account_by_id(instance, session.person.user_id)
-    if account is None or account.locked:
-        return False
-    return session.mode in account.modes if session.espace is None else session.espace in account.espaces
+    return account is not None and not account.locked and session.mode in account.modes
 
 
 async def session_of(instance: Instance, request: Request) -> Session:

@@ -10,12 +10,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from asyncio.sslproto import SSLProtocol
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from email.utils import formatdate
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from pronote_server.gathered_writes import GatheredWrites
 
 if TYPE_CHECKING:
     import ssl
@@ -52,7 +57,7 @@ class BoundedProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin the deadline of the first request, or drop a connection past the limit."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", GatheredWrites(transport, self.loop)))
         if self.limit_concurrency is not None and len(self.connections) >= self.limit_concurrency:
             transport.abort()
             return
@@ -144,7 +149,7 @@ class HttpServer(uvicorn.Server):
         loop = asyncio.get_running_loop()
         tls: dict[str, Any] = {}
         if self._tls is not None:
-            SSLProtocol.max_size = TLS_BUFFER_BYTES
+            bound_tls_buffers()
             tls = {
                 "ssl": self._tls,
                 "ssl_handshake_timeout": HANDSHAKE_SECONDS,
@@ -165,6 +170,21 @@ class HttpServer(uvicorn.Server):
     def stop(self) -> None:
         """Accept no more connections, answer what is being asked, then end `serve`."""
         self._stop.set()
+
+
+def http_date() -> bytes:
+    """Return the present time for the header `Date`."""
+    return _http_date(int(time.time()))
+
+
+@lru_cache(maxsize=1)
+def _http_date(seconds: int) -> bytes:
+    return formatdate(seconds, usegmt=True).encode()
+
+
+def bound_tls_buffers() -> None:
+    """Give every TLS connection that this process opens from now on a buffer of `TLS_BUFFER_BYTES`."""
+    SSLProtocol.max_size = TLS_BUFFER_BYTES
 
 
 def listen_everywhere(port: int) -> socket.socket:

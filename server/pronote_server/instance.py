@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pronote_server.addresses import is_in, parse_address
+from pronote_server.audit import LoginAudit
 from pronote_server.metrics import LiveCollector, Metrics
 from pronote_server.passwords import PasswordPool
 from pronote_server.sessions import Session, Sessions
@@ -57,6 +58,7 @@ class Instance:
         self.metrics = Metrics(config.base.version, config.base.school_year)
         self.sessions = Sessions(config.idle_seconds)
         self.suspensions = Suspensions()
+        self.audit = LoginAudit()
         self.passwords = PasswordPool()
         self.sites = SiteInForce()
         self.sealer: Sealer | None = None

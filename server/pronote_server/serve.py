@@ -21,12 +21,12 @@ from pronote_server.http_server import Bounds, HttpServer, listen_everywhere, li
 from pronote_server.instance import Instance
 from pronote_server.logs import configure_logs
 from pronote_server.passwords import return_hash_memory
+from pronote_server.storage.audit import purge_audit
 from pronote_server.storage.checkpoint import remove_remains
 from pronote_server.storage.create import ensure_base
 from pronote_server.storage.database import Database
 from pronote_server.storage.lock import hold
 from pronote_server.storage.new_users import take_over_users
-from pronote_server.storage.users import purge_audit
 from pronote_server.watch import watch
 from pronote_server.web.net_api import net_app
 from pronote_server.words import State

@@ -7,7 +7,7 @@ from typing import Final
 SELECT_IDENTITY: Final = """
     SELECT username, pupils.id, pupils.last_name, pupils.first_name,
            people.id, people.kind, people.last_name, people.first_name, pronote_id,
-           (SELECT group_concat(espace) FROM user_espaces WHERE user_espaces.user_id = users.id)
+           (SELECT group_concat(espace) FROM user_espaces WHERE user_espaces.user_id = users.id), locked
     FROM users
     LEFT JOIN user_identities ON user_identities.user_id = users.id
     LEFT JOIN pupils ON pupils.id = user_identities.pupil_id

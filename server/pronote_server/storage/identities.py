@@ -50,6 +50,7 @@ class Identity:
             itself.
         teacher_id: Row of the teacher in the timetable; None for others.
         pronote_id: PRONOTE-ENT identifier; None when the user has none.
+        locked: May not come in anywhere.
     """
 
     user_id: int
@@ -59,6 +60,7 @@ class Identity:
     children: tuple[Child, ...]
     teacher_id: int | None
     pronote_id: str | None
+    locked: bool = False
 
 
 def display_name(last_name: str, first_name: str) -> str:
@@ -71,20 +73,21 @@ def identity_of(connection: sqlite3.Connection, user_id: int) -> Identity | None
     row = connection.execute(espace_statements.SELECT_IDENTITY, (user_id,)).fetchone()
     if row is None:
         return None
-    username, pupil_id, pupil_last, pupil_first, person_id, person_kind, last, first, pronote_id, espaces = row
+    username, pupil_id, pupil_last, pupil_first, person_id, person_kind, last, first, pronote_id, espaces, locked = row
+    shut = bool(locked)
     allowed = frozenset(Espace(espace) for espace in (espaces or "").split(",") if espace)
     if pupil_id is not None:
         rows = connection.execute(espace_statements.SELECT_PUPIL_AS_CHILD, (pupil_id,))
         name = display_name(pupil_last, pupil_first)
-        return Identity(user_id, name, PersonKind.PUPIL, allowed, _children(rows), None, pronote_id)
+        return Identity(user_id, name, PersonKind.PUPIL, allowed, _children(rows), None, pronote_id, shut)
     if person_id is None:
-        return Identity(user_id, username, PersonKind.NONE, allowed, (), None, pronote_id)
+        return Identity(user_id, username, PersonKind.NONE, allowed, (), None, pronote_id, shut)
     kind = PersonKind(person_kind)
     children: tuple[Child, ...] = ()
     if kind is PersonKind.GUARDIAN:
         children = _children(connection.execute(espace_statements.SELECT_CHILDREN, (person_id, LEAST_LEGAL_LEVEL)))
     teacher_id = person_id if kind is PersonKind.TEACHER else None
-    return Identity(user_id, display_name(last, first), kind, allowed, children, teacher_id, pronote_id)
+    return Identity(user_id, display_name(last, first), kind, allowed, children, teacher_id, pronote_id, shut)
 
 
 def _children(rows: sqlite3.Cursor) -> tuple[Child, ...]:

@@ -218,6 +218,7 @@ INSERT_AUDIT: Final = """
     VALUES (:time, (SELECT id FROM users WHERE id = :user_id), :application, :mode, :espace, :result, :address)
 """
 TRIM_AUDIT: Final = "DELETE FROM login_audit WHERE id <= (SELECT max(id) FROM login_audit) - ?"
+SELECT_OLDEST_AUDIT: Final = "SELECT time FROM login_audit ORDER BY id LIMIT 1"
 FORGET_OLD_AUDIT: Final = "DELETE FROM login_audit WHERE time < ?"
 FORGET_ADDRESSES: Final = "UPDATE login_audit SET address = NULL WHERE address IS NOT NULL AND time < ?"
 

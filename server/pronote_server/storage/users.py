@@ -1,4 +1,4 @@
-"""Users and the login audit: functions of an open connection, to be run in the base's threads."""
+"""Users: functions of an open connection, to be run in the base's threads."""
 
 from __future__ import annotations
 
@@ -8,19 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from pronote_server.espaces import Espace
 from pronote_server.storage import statements
-from pronote_server.words import Application, LoginResult, Mode
+from pronote_server.words import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-AUDIT_ROWS: Final = 10_000
-"""Logins that the audit keeps."""
-
-AUDIT_SECONDS: Final = 180 * 86400
-"""How long the audit keeps a login: six months, the shorter of the CNIL's usual bounds for such logs."""
-
-ADDRESS_SECONDS: Final = 86400
-"""How long an address stays in the audit: a day, enough to see why it was suspended (four hours at most)."""
 
 ESPACES_OF_MODES: Final = {
     Mode.ADMINISTRATIF: Espace.DIRECTION,
@@ -168,37 +159,3 @@ def set_locked(connection: sqlite3.Connection, key: str, locked: bool) -> bool:
 def replace_hash(connection: sqlite3.Connection, user_id: int, old: str, new: str) -> None:
     """Put a hash with today's parameters in the place of an older one, unless the password was changed meanwhile."""
     connection.execute(statements.UPDATE_USER_HASH, (new, user_id, old))
-
-
-def record_login(
-    connection: sqlite3.Connection,
-    time: int,
-    user_id: int | None,
-    application: Application,
-    mode: Mode,
-    result: LoginResult,
-    address: str,
-    espace: Espace | None = None,
-) -> None:
-    """Write a login into the audit and let go of what it holds no longer.
-
-    The name that was typed is not kept: people type passwords into that field.
-    """
-    values = {
-        "time": time,
-        "user_id": user_id,
-        "application": application.value,
-        "mode": mode.value,
-        "espace": "" if espace is None else espace.value,
-        "result": result.value,
-        "address": address,
-    }
-    connection.execute(statements.INSERT_AUDIT, values)
-    connection.execute(statements.TRIM_AUDIT, (AUDIT_ROWS,))
-    purge_audit(connection, time)
-
-
-def purge_audit(connection: sqlite3.Connection, time: int) -> None:
-    """Delete logins older than `AUDIT_SECONDS` and addresses older than `ADDRESS_SECONDS`."""
-    connection.execute(statements.FORGET_OLD_AUDIT, (time - AUDIT_SECONDS,))
-    connection.execute(statements.FORGET_ADDRESSES, (time - ADDRESS_SECONDS,))

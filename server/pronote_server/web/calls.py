@@ -15,18 +15,19 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from pronote_server.authentication import may_stay
 from pronote_server.clock import now_utc
 from pronote_server.web import protocol
 from pronote_server.web.functions.call import Call
 from pronote_server.web.functions.registry import find_function
 from pronote_server.web.protocol import ErrorCode, ProtocolError
+from pronote_server.web.school_reader import visitor_of
 
 if TYPE_CHECKING:
     from pronote_server.addresses import Address
     from pronote_server.espaces import Espace
     from pronote_server.instance import Instance
     from pronote_server.web.dialogues import Dialogue
+    from pronote_server.web.school_reader import Visitor
 
 MAX_LOST: Final = 16
 """Messages in a row that may be lost on their way."""
@@ -67,8 +68,8 @@ async def _answer(instance: Instance, dialogue: Dialogue, sequence: int, body: b
     try:
         envelope = protocol.read_envelope(body)
         message = protocol.read_message(envelope, dialogue.coding, dialogue.keys)
-        await _check_session(instance, dialogue)
-        call = Call(instance, dialogue, address, message.data, message.signature)
+        visitor = await _visitor(instance, dialogue)
+        call = Call(instance, dialogue, address, message.data, message.signature, visitor)
         data = await find_function(envelope.function)(call)
     except ProtocolError as error:
         # The client counts a message that was answered with an error, too.
@@ -85,15 +86,18 @@ async def _answer(instance: Instance, dialogue: Dialogue, sequence: int, body: b
     return _body(reply)
 
 
-async def _check_session(instance: Instance, dialogue: Dialogue) -> None:
+async def _visitor(instance: Instance, dialogue: Dialogue) -> Visitor | None:
+    """Return who has logged in, None before; and count the message."""
     session = dialogue.session
     if session is None:
-        return
-    if not await may_stay(instance, session):
+        return None
+    visitor = await visitor_of(instance, session)
+    if visitor is None:
         instance.sessions.close(session.id)
-    if not instance.sessions.is_open(session, time.monotonic()):
+    if visitor is None or not instance.sessions.is_open(session, time.monotonic()):
         raise ProtocolError(ErrorCode.SESSION_EXPIRED)
     _hear(instance, dialogue)
+    return visitor
 
 
 def _hear(instance: Instance, dialogue: Dialogue) -> None:

@@ -33,6 +33,9 @@ MAX_FUNCTION: Final = 64
 COMPRESSION_LEVEL: Final = 6
 """What clients use as well."""
 
+SMALL_BYTES: Final = 4096
+"""Up to here a content is compressed within a window of its own size, which every client inflates."""
+
 
 class ErrorCode(IntEnum):
     """The protocol's own errors (`G`), which clients know."""
@@ -245,7 +248,9 @@ def _json_object(content: bytes) -> dict[str, Any]:
 
 
 def _deflate(content: bytes) -> bytes:
-    compressor = zlib.compressobj(COMPRESSION_LEVEL, wbits=-zlib.MAX_WBITS)
+    # Setting up the memory of a whole window costs more than a small content's compression.
+    window, memory = (12, 5) if len(content) <= SMALL_BYTES else (zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL)
+    compressor = zlib.compressobj(COMPRESSION_LEVEL, wbits=-window, memLevel=memory)
     return compressor.compress(content) + compressor.flush()
 
 

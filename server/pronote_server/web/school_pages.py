@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.routing import Route
 
 from pronote_server.answers import Json
-from pronote_server.authentication import session_expired
 from pronote_server.errors import Refusal
 from pronote_server.storage.periods import current, monday_of
 from pronote_server.web.browser_sessions import visiting
-from pronote_server.web.school_reader import NotShown, Visitor, decimal, today, visitor_of
+from pronote_server.web.school_reader import NotShown, decimal, today
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -33,13 +32,13 @@ def school_page_routes(instance: Instance) -> list[Route]:
     """Return the routes of the school's data."""
 
     async def timetable(request: Request) -> Response:
-        visitor = await _visitor(instance, request)
+        visitor = await visiting(instance, request)
         monday = monday_of(_date(request, "monday", today(instance)))
         lessons = await visitor.week(_child(request), monday)
         return Json({"days": [_day(day, lessons) for day in _days(monday, lessons)]})
 
     async def homework(request: Request) -> Response:
-        visitor = await _visitor(instance, request)
+        visitor = await visiting(instance, request)
         first = _date(request, "from", today(instance))
         last = _date(request, "to", first + timedelta(days=HOMEWORK_DAYS))
         found = await visitor.homework(_child(request), first, last)
@@ -58,7 +57,7 @@ def school_page_routes(instance: Instance) -> list[Route]:
         )
 
     async def marks(request: Request) -> Response:
-        visitor = await _visitor(instance, request)
+        visitor = await visiting(instance, request)
         every = await visitor.periods()
         number = _number(request, "period")
         present = current(every, today(instance))
@@ -90,14 +89,6 @@ def school_page_routes(instance: Instance) -> list[Route]:
 async def on_not_shown(_request: Request, _error: Exception) -> Response:
     """Answer `NotShown`: what one may not see is as if it were not there."""
     return Json({"reason": "NotFound", "message": "This Espace does not show that."}, status_code=404)
-
-
-async def _visitor(instance: Instance, request: Request) -> Visitor:
-    session, _ = await visiting(instance, request)
-    visitor = await visitor_of(instance, session)
-    if visitor is None:
-        raise session_expired()
-    return visitor
 
 
 def _days(monday: date, lessons: tuple[Lesson, ...]) -> list[date]:

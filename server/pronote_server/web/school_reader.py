@@ -96,11 +96,14 @@ class Visitor:
 
 
 async def visitor_of(instance: Instance, session: Session) -> Visitor | None:
-    """Return who has a session; None when the user is no more."""
-    if session.person.user_id is None or session.espace is None:
+    """Return who has a session; None when the user is no more, or may not come into the Espace any more."""
+    user_id, espace = session.person.user_id, session.espace
+    if user_id is None or espace is None:
         return None
-    identity = await instance.base().read(identities.identity_of, session.person.user_id)
-    return None if identity is None else Visitor(instance.base(), session.espace, identity)
+    identity = await instance.base().read(identities.identity_of, user_id)
+    if identity is None or identity.locked or espace not in identity.espaces:
+        return None
+    return Visitor(instance.base(), espace, identity)
 
 
 def today(instance: Instance) -> date:

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 from starlette.routing import Route
 
 from pronote_server.answers import Json
-from pronote_server.authentication import session_expired
 from pronote_server.connections import connections_document
 from pronote_server.errors import Refusal
 from pronote_server.espaces import Espace
 from pronote_server.web.browser_sessions import shown_token, visiting
-from pronote_server.web.school_reader import visitor_of
 from pronote_server.words import Application
 
 if TYPE_CHECKING:
@@ -29,13 +27,10 @@ def session_routes(instance: Instance) -> list[Route]:
     """Return the routes of the session."""
 
     async def session(request: Request) -> Response:
-        present, espace = await visiting(instance, request)
-        visitor = await visitor_of(instance, present)
-        if visitor is None:
-            raise session_expired()
+        visitor = await visiting(instance, request)
         return Json(
             {
-                "espace": espace,
+                "espace": visitor.espace,
                 "displayName": visitor.identity.display_name,
                 "kind": visitor.identity.kind,
                 "children": [
@@ -48,8 +43,8 @@ def session_routes(instance: Instance) -> list[Route]:
         )
 
     async def connections(request: Request) -> Response:
-        _, espace = await visiting(instance, request)
-        if espace not in CONNECTIONS_ESPACES:
+        visitor = await visiting(instance, request)
+        if visitor.espace not in CONNECTIONS_ESPACES:
             raise Refusal(403, "WrongEspace", "Only Direction and VieScolaire show the connections.")
         return Json(connections_document(instance))
 

@@ -49,6 +49,13 @@ def test_each_kind_of_user_is_told_apart(base: sqlite3.Connection) -> None:
     ]
 
 
+def test_who_is_locked_out_is_told(base: sqlite3.Connection) -> None:
+    base.execute("UPDATE users SET locked = 1 WHERE id = 12")
+    base.execute("UPDATE users SET locked = 1 WHERE id = 14")
+    found = [identities.identity_of(base, user) for user in (11, 12, 13, 14)]
+    assert [one.locked for one in found if one] == [False, True, False, True]
+
+
 @pytest.mark.parametrize(
     ("last", "first", "born", "postal_code", "kind", "found"),
     [

@@ -20,7 +20,7 @@ import pytest
 from pronote_server.config import BaseConfig
 from pronote_server.errors import StartError
 from pronote_server.espaces import Espace
-from pronote_server.storage import school, statements, users
+from pronote_server.storage import audit, school, statements, users
 from pronote_server.storage.checkpoint import (
     Interrupted,
     NoRoom,
@@ -74,6 +74,10 @@ def config(tmp_path: Path) -> BaseConfig:
 
 def _add(connection: sqlite3.Connection, name: str) -> int:
     return users.add_user(connection, name, name, "hash", MODES, False, "now")
+
+
+def _login(time: int, user_id: int | None) -> audit.Login:
+    return audit.Login(time, user_id, Application.CLIENT, Mode.ENSEIGNANT, LoginResult.SUCCESS, "192.0.2.1")
 
 
 def test_acknowledged_users_outlive_a_kill(config: BaseConfig) -> None:
@@ -179,31 +183,39 @@ def test_only_checkpoints_can_be_deleted(config: BaseConfig, name: str) -> None:
 def test_the_audit_keeps_a_bounded_number_and_addresses_for_a_day(
     config: BaseConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(users, "AUDIT_ROWS", 20)
+    monkeypatch.setattr(audit, "AUDIT_ROWS", 20)
     connection = open_base(config)
     with write_transaction(connection):
         user_id = _add(connection, "durand")
         for hour in range(50):
-            users.record_login(
-                connection, hour * 3600, user_id, Application.CLIENT, Mode.ENSEIGNANT, LoginResult.SUCCESS, "192.0.2.1"
-            )
+            audit.record_logins(connection, [_login(hour * 3600, user_id)])
     rows = connection.execute("SELECT time / 3600, address FROM login_audit ORDER BY id").fetchall()
     assert [row[0] for row in rows] == list(range(30, 50))
     assert all((address is None) == (hour < 49 - 24) for hour, address in rows)
     with write_transaction(connection):
-        users.purge_audit(connection, 50 * 3600 + users.ADDRESS_SECONDS)
+        audit.purge_audit(connection, 50 * 3600 + audit.ADDRESS_SECONDS)
         assert connection.execute("SELECT count(address) FROM login_audit").fetchone() == (0,)
         assert users.delete_user(connection, "durand")
         assert connection.execute("SELECT count(*), count(user_id) FROM login_audit").fetchone() == (20, 0)
-        users.purge_audit(connection, 50 * 3600 + users.AUDIT_SECONDS)
+        audit.purge_audit(connection, 50 * 3600 + audit.AUDIT_SECONDS)
         assert connection.execute("SELECT count(*) FROM login_audit").fetchone() == (0,)
+    connection.close()
+
+
+def test_a_login_lets_go_of_what_is_half_a_year_old(config: BaseConfig) -> None:
+    connection = open_base(config)
+    with write_transaction(connection):
+        audit.record_logins(connection, [_login(day * 86400, None) for day in range(3)])
+        audit.record_logins(connection, [_login(audit.AUDIT_SECONDS + 86400, None)])
+    kept = [day for (day,) in connection.execute("SELECT time / 86400 FROM login_audit ORDER BY id")]
+    assert kept == [1, 2, 181]
     connection.close()
 
 
 def test_a_login_of_a_user_who_was_just_deleted_is_still_written(config: BaseConfig) -> None:
     connection = open_base(config)
     with write_transaction(connection):
-        users.record_login(connection, 1, 99, Application.CLIENT, Mode.ENSEIGNANT, LoginResult.SUCCESS, "192.0.2.1")
+        audit.record_logins(connection, [_login(1, 99)])
     assert connection.execute("SELECT user_id FROM login_audit").fetchall() == [(None,)]
     connection.close()
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from pronote_server.addresses import Address
     from pronote_server.instance import Instance
-    from pronote_server.sessions import Session
     from pronote_server.web.dialogues import Dialogue
+    from pronote_server.web.school_reader import Visitor
 
     Function = Callable[["Call"], Awaitable[dict[str, Any]]]
 
@@ -27,6 +27,7 @@ class Call:
         address: The visitor's.
         data: Arguments, as the client sent them: nothing of them is checked yet.
         signature: The tab and the member it is asked for, likewise.
+        who: Who has logged in; None before.
         vector: Set by a function: the initial vector from the answer on.
         key: Set by a function: the key after the answer.
         leaves: Set by a function: the session ends with the answer.
@@ -37,21 +38,21 @@ class Call:
     address: Address
     data: dict[str, Any]
     signature: dict[str, Any]
+    who: Visitor | None = None
     vector: bytes | None = field(default=None, repr=False)
     key: bytes | None = field(default=None, repr=False)
     leaves: bool = False
 
     @property
-    def session(self) -> Session:
-        """The connection.
+    def visitor(self) -> Visitor:
+        """Who has logged in.
 
         Raises:
-            ProtocolError: Nobody has logged in.
+            ProtocolError: Nobody has.
         """
-        session = self.dialogue.session
-        if session is None:
+        if self.who is None:
             raise ProtocolError(ErrorCode.ACCESS_REFUSED)
-        return session
+        return self.who
 
     def require_session(self) -> None:
         """Refuse who has not logged in.
@@ -59,8 +60,7 @@ class Call:
         Raises:
             ProtocolError: Nobody has.
         """
-        if self.dialogue.session is None:
-            raise ProtocolError(ErrorCode.ACCESS_REFUSED)
+        _ = self.visitor
 
     def text(self, name: str, longest: int) -> str:
         """Return an argument that is a text.

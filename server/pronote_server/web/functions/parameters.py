@@ -14,6 +14,10 @@ from pronote_server.web.functions.school import period_reference
 from pronote_server.web.protocol import ProtocolError
 
 if TYPE_CHECKING:
+    import sqlite3
+    from datetime import date
+
+    from pronote_server.storage.grid import Grid
     from pronote_server.storage.periods import Period
     from pronote_server.web.functions.call import Call
 
@@ -55,19 +59,23 @@ def _vector(text: str) -> bytes:
 
 
 async def _general(call: Call) -> dict[str, Any]:
-    base = call.instance.base()
-    first_day, last_day = await base.read(periods.school_days)
-    hours = await base.read(grid.read_grid)
+    first_day, last_day, hours, every = await call.instance.base().read(_frame)
     return {
         "versionPN": call.instance.config.base.version,
         "NomEtablissement": call.instance.settings.display_name,
         "PremierLundi": written_date(periods.monday_of(first_day)),
         "PremiereDate": written_date(first_day),
         "DerniereDate": written_date(last_day),
-        "ListePeriodes": [_period(one) for one in await base.read(periods.periods)],
+        "ListePeriodes": [_period(one) for one in every],
         "ListeHeures": written_list(_hours(hours.starts)),
         "ListeHeuresFin": written_list(_hours(hours.ends)),
     }
+
+
+def _frame(connection: sqlite3.Connection) -> tuple[date, date, Grid, tuple[Period, ...]]:
+    """Return the school year's first and last day, its hours and its periods."""
+    first_day, last_day = periods.school_days(connection)
+    return first_day, last_day, grid.read_grid(connection), periods.periods(connection)
 
 
 def _period(period: Period) -> dict[str, Any]:

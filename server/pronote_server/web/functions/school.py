@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pronote_server.storage import periods
 from pronote_server.web.functions.call import typed, written_date, written_list
 from pronote_server.web.protocol import ErrorCode, ProtocolError
-from pronote_server.web.school_reader import NotShown, Visitor, decimal, overall_average, visitor_of
+from pronote_server.web.school_reader import NotShown, Visitor, decimal, overall_average
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -48,10 +48,8 @@ def _shown(function: Callable[[Call, Visitor], Awaitable[dict[str, Any]]]) -> Fu
     """Hand a function its visitor, and refuse what the Espace does not show."""
 
     async def call_it(call: Call) -> dict[str, Any]:
-        visitor = await visitor_of(call.instance, call.session)
+        visitor = call.visitor
         try:
-            if visitor is None:
-                raise NotShown
             return await function(call, visitor)
         except NotShown:
             raise ProtocolError(ErrorCode.ACCESS_REFUSED) from None

@@ -9,8 +9,7 @@ from pronote_server.storage import school
 from pronote_server.storage.periods import current
 from pronote_server.web.functions.call import typed, written_list
 from pronote_server.web.functions.school import period_reference, pupil_reference
-from pronote_server.web.protocol import ErrorCode, ProtocolError
-from pronote_server.web.school_reader import PUPIL_ESPACES, TEACHER_ESPACES, today, visitor_of
+from pronote_server.web.school_reader import PUPIL_ESPACES, TEACHER_ESPACES, today
 
 if TYPE_CHECKING:
     from pronote_server.storage.identities import Child
@@ -34,9 +33,7 @@ CLASS_ESPACES: Final = frozenset({Espace.DIRECTION, Espace.VIE_SCOLAIRE})
 
 async def parametres_utilisateur(call: Call) -> dict[str, Any]:
     """Tell who has logged in."""
-    visitor = await visitor_of(call.instance, call.session)
-    if visitor is None:
-        raise ProtocolError(ErrorCode.SESSION_EXPIRED)
+    visitor = call.visitor
     identity, espace = visitor.identity, visitor.espace
     period = current(await visitor.periods(), today(call.instance))
     children = [_pupil(call, child, period) for child in identity.children]
