@@ -15,9 +15,9 @@ from pronote_operator.builders.names import (
     ANNOTATION_SCHOOL_YEAR,
     ANNOTATION_UAI,
     LABEL_VERSION,
-    MANAGED_BY,
     NET_PORT,
 )
+from pronote_operator.planning.dropped import is_our_apply
 
 _OUR_GROUP = "pronote.hosting/"
 
@@ -87,10 +87,7 @@ def ownership(metadata: Mapping[str, Any], uid: str, kind: str = "PronoteBase") 
         return Ownership.LEAVING
     if metadata.get("ownerReferences"):
         return Ownership.FOREIGN
-    written = any(
-        entry.get("manager") == MANAGED_BY and entry.get("operation") == "Apply"
-        for entry in metadata.get("managedFields") or ()
-    )
+    written = any(is_our_apply(entry) for entry in metadata.get("managedFields") or ())
     return Ownership.KEPT if written else Ownership.FOREIGN
 
 

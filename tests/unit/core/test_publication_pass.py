@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import json
 from collections.abc import Mapping
@@ -132,6 +133,11 @@ class World:
         before = self.objects.get((manifest["kind"], manifest["metadata"]["name"]), {})
         kept = {"status": before.get("status", {}), **manifest}
         return self._keep({**kept, "metadata": {**manifest["metadata"], "managedFields": managers}})
+
+    async def unchanged(self, manifest: Object) -> Object:
+        """As `apply`, where nothing comes of it."""
+        self.sent.append(("apply", f"{manifest['kind']} {manifest['metadata']['name']}"))
+        return self.objects[manifest["kind"], manifest["metadata"]["name"]]
 
     async def apply_new(self, manifest: Object) -> Object | None:
         there = (manifest["kind"], manifest["metadata"]["name"]) in self.objects
@@ -369,6 +375,30 @@ async def test_what_only_bears_our_labels_is_not_removed(world: World) -> None:
     world.sent.clear()
     await world.desk(KEY)
     assert world.sent == [], "nor looked at again and again"
+
+
+async def test_a_listener_that_is_no_longer_named_is_taken_off_the_route_also_after_a_restart(world: World) -> None:
+    await published(world, exposure={"httpRoute": {"parentRefs": [{"name": "web", "sectionName": "https"}]}})
+    world.change("HTTPRoute", "moulin-web")
+    for child in world.book.of(KEY).values():
+        child.signature = None  # an operator that has just started remembers nothing
+    world.ask(exposure=GATEWAY)
+    await world.desk(KEY)
+    (parent,) = world.objects["HTTPRoute", "moulin-web"]["spec"]["parentRefs"]
+    assert parent == {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "web"}
+
+
+async def test_what_the_api_server_adds_again_is_not_told_as_a_repair(world: World) -> None:
+    """A newer kind of route may complete what is compared as a whole; an apply changes nothing then."""
+    await published(world, exposure=GATEWAY)
+    completed = copy.deepcopy(world.objects["HTTPRoute", "moulin-web"]["spec"])
+    completed["parentRefs"][0]["mode"] = "Default"
+    world.change("HTTPRoute", "moulin-web", spec=completed)
+    stored, world.apply = world.objects["HTTPRoute", "moulin-web"], world.unchanged  # type: ignore[method-assign]
+    await world.desk(KEY)
+    assert ("apply", "HTTPRoute moulin-web") in world.sent
+    assert ("repaired", "HTTPRoute moulin-web") not in world.sent
+    assert world.objects["HTTPRoute", "moulin-web"] == stored
 
 
 async def test_a_cluster_without_the_gateway_api_is_told_of_and_heals(world: World) -> None:
