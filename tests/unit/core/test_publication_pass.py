@@ -50,9 +50,13 @@ GATEWAY = {"httpRoute": {"parentRefs": [{"name": "web"}]}}
 
 
 class World:
-    """The API server, the server of the base, and the operator's memory."""
+    """The API server, the server of the base, and the operator's memory.
 
-    def __init__(self) -> None:
+    Args:
+        trusted_proxies: a setting of the operator.
+    """
+
+    def __init__(self, trusted_proxies: tuple[str, ...] = ()) -> None:
         self.objects: dict[tuple[str, str], Object] = {}
         self.sent: list[tuple[str, str]] = []
         self.version = 100
@@ -75,7 +79,7 @@ class World:
             reporter=reporter,
             agents=self,  # type: ignore[arg-type]
             delegations=self,  # type: ignore[arg-type]
-            options=BuilderOptions(operator_image="localhost/pronote-operator:dev"),
+            options=BuilderOptions(operator_image="localhost/pronote-operator:dev", trusted_proxies=trusted_proxies),
             reflect=lambda _: Listing(self.book),  # type: ignore[arg-type, return-value]
             served=(None,),
             mark=self.marked.add,
@@ -399,6 +403,58 @@ async def test_what_the_api_server_adds_again_is_not_told_as_a_repair(world: Wor
     assert ("apply", "HTTPRoute moulin-web") in world.sent
     assert ("repaired", "HTTPRoute moulin-web") not in world.sent
     assert world.objects["HTTPRoute", "moulin-web"] == stored
+
+
+ROUTED: Object = {
+    "status": {
+        "parents": [
+            {
+                "parentRef": {"name": "web"},
+                "conditions": [{"type": "Accepted", "status": "True"}, {"type": "ResolvedRefs", "status": "True"}],
+            }
+        ]
+    }
+}
+HIDING: dict[str, tuple[Object, tuple[str, ...], str]] = {
+    "a route and no trusted proxies": (GATEWAY, (), "trustedProxies is empty"),
+    "an Ingress and no trusted proxies": ({"ingress": {}}, (), "trustedProxies is empty"),
+    "a port of the nodes": ({"service": {"type": "NodePort"}}, ("10.0.0.0/8",), "nodes hide"),
+}
+TELLING: dict[str, tuple[Object | None, tuple[str, ...]]] = {
+    "a route and trusted proxies": (GATEWAY, ("10.0.0.0/8",)),
+    "an Ingress and trusted proxies": ({"ingress": {}}, ("10.0.0.0/8",)),
+    "a load balancer": ({"service": {"type": "LoadBalancer"}}, ()),
+    "a Service in the cluster": (None, ()),
+}
+
+
+async def through(exposure: Object | None, proxies: tuple[str, ...]) -> str:
+    """The message of a publication that visitors reach so."""
+    world = await published(World(proxies), exposure=exposure)
+    if exposure == GATEWAY:
+        world.change("HTTPRoute", "moulin-web", **ROUTED)
+    elif exposure is not None:
+        kind = "Ingress" if "ingress" in exposure else "Service"
+        world.change(kind, "moulin-web", status={"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}})
+    await world.desk(KEY)
+    assert (world.condition("Published"), world.condition("Ready")) == (("True", "Published"),) * 2
+    messages = {one["type"]: str(one["message"]) for one in world.status()["conditions"]}
+    assert messages["Published"] == messages["Ready"]
+    return messages["Ready"]
+
+
+@pytest.mark.parametrize("case", HIDING)
+async def test_a_way_that_hides_the_visitors_addresses_is_told_of_and_does_not_make_it_unready(case: str) -> None:
+    exposure, proxies, said = HIDING[case]
+    message = await through(exposure, proxies)
+    assert message.startswith("The Espaces are published; ")
+    assert said in message
+    assert "wrong passwords" in message
+
+
+@pytest.mark.parametrize("case", TELLING)
+async def test_nothing_is_said_of_addresses_where_the_server_sees_the_visitors_own(case: str) -> None:
+    assert await through(*TELLING[case]) == "The Espaces are published"
 
 
 async def test_a_cluster_without_the_gateway_api_is_told_of_and_heals(world: World) -> None:
