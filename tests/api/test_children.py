@@ -16,13 +16,16 @@ from local_cluster.api import ApiError
 from local_cluster.progress import Progress
 from pronote_operator.api.publication import Publication
 from pronote_operator.builders.context import BuildContext, BuilderOptions, Manifest, Release, Restore
+from pronote_operator.builders.volumes import data_claim
 from pronote_operator.builders.webcontext import WebContext
 from pronote_operator.builders.webpods import web_budget, web_deployment
 from pronote_operator.builders.webroutes import http_route, ingress, site_configmap, web_policy, web_service
 from pronote_operator.cluster.client import KubeClient, Object
 from pronote_operator.cluster.kinds import BY_KIND
 from pronote_operator.planning.drift import differs
+from pronote_operator.planning.facts import claim_facts
 from pronote_operator.planning.publication_site import site_document
+from pronote_operator.planning.storage import storage_decision
 from tests.api.conftest import CRD_PATH, Objects
 from tests.support.waiting import wait_until
 from tests.unit.builders.children import children, context
@@ -155,6 +158,23 @@ async def test_whatever_the_spec_loses_is_noticed_and_taken_away(client: KubeCli
             if manifest["kind"] != "PersistentVolumeClaim":
                 stored[_identity(manifest)] = await client.apply(manifest)
     assert noticed > len(spec) - 2
+
+
+async def test_a_volume_whose_class_was_set_is_taken_up_by_a_base_that_names_none(client: KubeClient) -> None:
+    """The API lets nobody change a claim's class, so what was applied once must not be left out later."""
+    spec = {**EVERYTHING["spec"], "deletionPolicy": "Retain"}
+    there = await client.apply(data_claim(context(spec, metadata={**METADATA, "name": "kept"})))
+    facts = claim_facts(there)
+    assert facts.storage_class == "fast"
+    plain = {**spec, "storage": {"size": spec["storage"]["size"]}}
+    ctx = context(plain, metadata={**METADATA, "name": "kept"}, school_year=2027)
+    size = ctx.base.spec.storage.size
+    decision = storage_decision(
+        "spec.storage.size", size, None, facts.size, facts.storage_class, None, class_was_set=facts.class_was_set
+    )
+    wanted = data_claim(ctx, decision)
+    assert differs(wanted, there) == ["metadata.annotations.pronote.hosting/school-year"]
+    assert (await client.apply(wanted))["spec"]["storageClassName"] == "fast"
 
 
 async def _check_that_applying_takes_it_away(client: KubeClient, manifest: Manifest) -> None:
