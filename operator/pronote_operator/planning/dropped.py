@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from pronote_operator.api.constants import FIELD_MANAGER
@@ -40,29 +41,26 @@ def dropped(wanted: Any, ours: Mapping[str, Any]) -> list[str]:
         wanted: a manifest that a builder made.
         ours: what `ours_in` says of the object that is there.
     """
-    paths: list[str] = []
-    _collect(wanted, ours, "", paths)
-    return paths
+    return ["".join(steps).removeprefix(".") for steps in _missing(wanted, ours)]
 
 
-def _collect(wanted: Any, ours: Mapping[str, Any], path: str, paths: list[str]) -> None:
+def _missing(wanted: Any, ours: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Steps to each member that is not wanted. Runs for every child that is judged: no path is made for nothing."""
+    found: list[tuple[str, ...]] = []
     for member, below in ours.items():
         if member == _SELF:
             continue
-        sort, _, name = member.partition(":")
+        sort, name = member[0], member[2:]
         if sort == "f":
-            here = f"{path}.{name}" if path else name
             there = isinstance(wanted, Mapping) and name in wanted
             item = wanted[name] if there else None
         else:
-            named = json.loads(name)
-            label = ",".join(str(value) for value in named.values()) if sort == "k" else named
-            here = f"{path}[{label}]"
-            there, item = _item(wanted, sort, named)
-        if not there:
-            paths.append(here)
-        elif below:
-            _collect(item, below, here, paths)
+            there, item = _item(wanted, sort, _named(name))
+        lost = [()] if not there else _missing(item, below) if below else []
+        if lost:
+            step = f".{name}" if sort == "f" else f"[{_label(sort, name)}]"
+            found.extend((step, *rest) for rest in lost)
+    return found
 
 
 def _item(wanted: Any, sort: str, named: Any) -> tuple[bool, Any]:
@@ -72,10 +70,19 @@ def _item(wanted: Any, sort: str, named: Any) -> tuple[bool, Any]:
     """
     if not isinstance(wanted, list):
         return False, None
-    if sort == "k":
-        found = [item for item in wanted if all(item.get(key) == value for key, value in named.items())]
-    elif sort == "v":
-        found = [item for item in wanted if item == named]
-    else:
+    if sort == "i":
         found = wanted[named : named + 1]
-    return bool(found), found[0] if found else None
+        return bool(found), found[0] if found else None
+    for item in wanted:
+        if item == named if sort == "v" else all(item.get(key) == value for key, value in named.items()):
+            return True, item
+    return False, None
+
+
+def _label(sort: str, name: str) -> str:
+    return ",".join(map(str, _named(name).values())) if sort == "k" else str(_named(name))
+
+
+@lru_cache(maxsize=1024)
+def _named(text: str) -> Any:
+    return json.loads(text)
