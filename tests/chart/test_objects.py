@@ -211,6 +211,15 @@ def test_the_notes_name_the_next_command() -> None:
     assert "kubectl apply -f manifests/samples/one-school.yaml" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"), [((), True), (("--set", "settings.trustedProxies={192.0.2.0/28}"), False)]
+)
+def test_the_notes_say_what_comes_of_trusting_no_proxy(arguments: tuple[str, ...], told: bool) -> None:
+    done = helm("install", RELEASE, CHART, "--namespace", NAMESPACE, "--dry-run=client", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert ("settings.trustedProxies is empty" in done.stdout) is told
+
+
 def test_the_test_pod_runs_the_check_without_any_role(cluster_wide: list[Manifest]) -> None:
     pod = one(cluster_wide, "Pod")
     assert ast.dump(ast.parse(pod["spec"]["containers"][0]["args"][0])) == ast.dump(

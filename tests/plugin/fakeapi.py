@@ -1,4 +1,4 @@
-"""An API server with PronoteBases and nothing else: reads, annotations by merge patch, server-side apply of a spec.
+"""An API server with PronoteBases, publications and delegations: reads, annotations by merge patch, apply of a spec.
 
 It knows as much as the plugin relies on: who wrote (field manager), conflicts over fields that another manager holds,
 and a status that changes while somebody waits.
@@ -19,7 +19,8 @@ from tests.support.threaded import ThreadedServer
 Object = dict[str, Any]
 MOST_REQUESTS = 200
 """Then the base is gone, so that a plugin which waits for ever ends its test."""
-PATH = re.compile(r"/apis/pronote\.hosting/v1alpha1(?:/namespaces/([^/]+))?/pronotebases(?:/([^/]+))?")
+KINDS = {"PronoteBase": "pronotebases", "Publication": "publications", "CasDelegation": "casdelegations"}
+PATH = re.compile(rf"/apis/pronote\.hosting/v1alpha1(?:/namespaces/([^/]+))?/({'|'.join(KINDS.values())})(?:/([^/]+))?")
 
 
 class FakeApi(ThreadedServer):
@@ -27,7 +28,8 @@ class FakeApi(ThreadedServer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.bases: dict[tuple[str, str], Object] = {}
+        self.objects: dict[tuple[str, str, str], Object] = {}
+        """By the plural of their kind, namespace and name."""
         self.writes: list[tuple[str, dict[str, str], Object]] = []
         """(content type, query, body) of each write that was taken."""
         self.requests: list[str] = []
@@ -41,9 +43,15 @@ class FakeApi(ThreadedServer):
         self.after_write: list[Callable[[Object], None]] = []
         """What the operator does: one of these for each read of a base that comes after a write."""
 
-    def add(self, base: Object) -> None:
-        """Put a base there, under its own namespace and name."""
-        self.bases[base["metadata"]["namespace"], base["metadata"]["name"]] = copy.deepcopy(base)
+    def add(self, thing: Object) -> None:
+        """Put an object there, under its own namespace and name."""
+        metadata = thing["metadata"]
+        self.objects[KINDS[thing["kind"]], metadata["namespace"], metadata["name"]] = copy.deepcopy(thing)
+
+    @property
+    def bases(self) -> dict[tuple[str, str], Object]:
+        """The bases, by namespace and name."""
+        return {key[1:]: thing for key, thing in self.objects.items() if key[0] == KINDS["PronoteBase"]}
 
     @property
     def url(self) -> str:
@@ -55,13 +63,14 @@ class FakeApi(ThreadedServer):
         found = PATH.fullmatch(request.path)
         if not found:
             return refusal(404, "the server could not find the requested resource")
-        namespace, name = found[1], found[2]
+        namespace, plural, name = found[1], found[2], found[3]
         if name is None:
-            items = [base for key, base in sorted(self.bases.items()) if namespace in (None, key[0])]
+            of_kind = [(key, thing) for key, thing in sorted(self.objects.items()) if key[0] == plural]
+            items = [thing for key, thing in of_kind if namespace in (None, key[1])]
             return web.json_response({"kind": "List", "metadata": {}, "items": items})
-        base = self.bases.get((namespace, name))
+        base = self.objects.get((plural, namespace, name))
         if base is None or len(self.requests) > MOST_REQUESTS:
-            return refusal(404, f'pronotebases.pronote.hosting "{name}" not found')
+            return refusal(404, f'{plural}.pronote.hosting "{name}" not found')
         if request.method == "PATCH":
             return await self._patch(request, base)
         if self.broken:

@@ -11,6 +11,7 @@ from pronote_operator.builders.webpods import STATUS_PORT, VISITORS_PORT
 from pronote_operator.planning.hashing import canonical_json
 
 SERVICE_PORT = 80
+GATEWAY_GROUP = "gateway.networking.k8s.io"
 _EVERYWHERE_BUT_THE_LINK = [
     {"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]}},
     {"ipBlock": {"cidr": "::/0", "except": ["fe80::/10"]}},
@@ -45,17 +46,23 @@ def web_service(ctx: WebContext) -> Manifest:
 
 
 def http_route(ctx: WebContext) -> Manifest | None:
-    """The HTTPRoute; None unless it is asked for."""
+    """The HTTPRoute; None unless it is asked for.
+
+    What the API adds to parents and backends is written out: these lists are compared as wholes (`planning.drift`).
+    """
     if ctx.http_route is None:
         return None
     match = {"path": {"type": "PathPrefix", "value": ctx.publication.spec.path}}
-    backend = {"name": ctx.names.web, "port": SERVICE_PORT}
+    backend = {"group": "", "kind": "Service", "name": ctx.names.web, "port": SERVICE_PORT, "weight": 1}
     return {
-        "apiVersion": "gateway.networking.k8s.io/v1",
+        "apiVersion": f"{GATEWAY_GROUP}/v1",
         "kind": "HTTPRoute",
         "metadata": ctx.metadata(ctx.names.web),
         "spec": {
-            "parentRefs": [parent.to_manifest() for parent in ctx.http_route.parent_refs],
+            "parentRefs": [
+                {"group": GATEWAY_GROUP, "kind": "Gateway", **parent.to_manifest()}
+                for parent in ctx.http_route.parent_refs
+            ],
             "hostnames": [ctx.host],
             "rules": [{"matches": [match], "backendRefs": [backend]}],
         },

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pronote_operator.cli.connected import BlockedAddress, Connection, Connections, counted, span
+from pronote_operator.cli.tables import cell, printable
 
 _PIPED_COLUMNS = 240
 """Width of a table that goes to another program: it would cut ids off at 80."""
@@ -61,7 +62,7 @@ def connection_table(chosen: Sequence[Connection], now: dt.datetime, *, wide: bo
             span(now - connection.last_seen_time),
             *([connection.address or "-"] if wide else []),
         ]
-        table.add_row(*map(_cell, cells))
+        table.add_row(*map(cell, cells))
     return table
 
 
@@ -69,7 +70,7 @@ def blocked_table(blocked: Sequence[BlockedAddress], now: dt.datetime) -> Render
     """One line for each suspended address, with the time until it is released by itself."""
     table = _table("Address", "Released in")
     for each in blocked:
-        table.add_row(_cell(each.text), span(each.until - now))
+        table.add_row(cell(each.text), span(each.until - now))
     return table
 
 
@@ -77,18 +78,8 @@ def _licences(found: Connections) -> str:
     told = []
     for name, places in found.licences.items():
         reserved = f", {places.reserved} reserved" if places.reserved else ""
-        told.append(f"{_printable(name)} {places.used} of {places.limit}{reserved}")
+        told.append(f"{printable(name)} {places.used} of {places.limit}{reserved}")
     return f"Licences: {'; '.join(told)}" if told else "Licences: -"
-
-
-def _cell(text: str) -> Text:
-    """As text and never as markup: it comes from people and their machines."""
-    return Text(_printable(text))
-
-
-def _printable(text: str) -> str:
-    """Without what a terminal would take for a command."""
-    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def _table(*titles: str) -> Table:

@@ -9,6 +9,7 @@ import typer
 
 from pronote_operator.cli.asking import Namespace, ask, explain, refuse
 from pronote_operator.cli.connections import blocked, connections, disconnect, unblock
+from pronote_operator.cli.publications import publications
 from pronote_operator.cli.snapshots import backup, restore, snapshots
 
 cli = typer.Typer(
@@ -62,7 +63,7 @@ def parameters(
         explain(f"Wrote {output}")
 
 
-for command in (snapshots, backup, restore, connections, disconnect, blocked, unblock):
+for command in (publications, snapshots, backup, restore, connections, disconnect, blocked, unblock):
     cli.command()(command)
 
 

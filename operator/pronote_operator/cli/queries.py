@@ -7,10 +7,13 @@ from collections.abc import AsyncIterator
 
 from kubernetes.aio.config import ConfigException, kube_config
 
+from pronote_operator.api.casdelegation import CasDelegation
 from pronote_operator.api.pronotebase import PronoteBase
+from pronote_operator.api.publication import Publication
 from pronote_operator.builders.names import PARAMETERS_KEY, Names
-from pronote_operator.cluster.client import KubeClient
-from pronote_operator.cluster.kinds import BASES, CONFIG_MAPS
+from pronote_operator.cli.published import Published, paired
+from pronote_operator.cluster.client import KubeClient, Object
+from pronote_operator.cluster.kinds import BASES, CONFIG_MAPS, DELEGATIONS, PUBLICATIONS, Kind
 from pronote_operator.cluster.transport import load_configuration, own_namespace, sessions
 
 
@@ -44,9 +47,7 @@ async def bases(client: KubeClient, namespace: str | None, name: str | None) -> 
         if body is None:
             raise NotFoundError(f"base {name} not found in namespace {namespace}; look with --all-namespaces")
         return [PronoteBase.model_validate(body)]
-    found: list[PronoteBase] = []
-    async for page in client.pages(BASES, namespace):
-        found.extend(PronoteBase.model_validate(item) for item in page["items"])
+    found = [PronoteBase.model_validate(item) async for item in _items(client, BASES, namespace)]
     return sorted(found, key=lambda base: (base.metadata.namespace, base.metadata.name))
 
 
@@ -58,6 +59,23 @@ async def one_base(client: KubeClient, namespace: str, name: str) -> PronoteBase
     """
     (found,) = await bases(client, namespace, name)
     return found
+
+
+async def published(client: KubeClient, namespace: str | None, name: str | None) -> list[Published]:
+    """One publication, or all of a namespace (None: of all namespaces), each with its delegations.
+
+    Raises:
+        NotFoundError: there is none of that name.
+    """
+    if name is not None:
+        body = await client.get(PUBLICATIONS, namespace, name)
+        if body is None:
+            raise NotFoundError(f"publication {name} not found in namespace {namespace}; look with --all-namespaces")
+        found = [Publication.model_validate(body)]
+    else:
+        found = [Publication.model_validate(item) async for item in _items(client, PUBLICATIONS, namespace)]
+    delegations = [CasDelegation.model_validate(item) async for item in _items(client, DELEGATIONS, namespace)]
+    return paired(found, delegations)
 
 
 async def connection_parameters(client: KubeClient, namespace: str, base: str) -> str:
@@ -74,6 +92,12 @@ async def connection_parameters(client: KubeClient, namespace: str, base: str) -
         )
     text: str = body["data"][PARAMETERS_KEY]
     return text
+
+
+async def _items(client: KubeClient, kind: Kind, namespace: str | None) -> AsyncIterator[Object]:
+    async for page in client.pages(kind, namespace):
+        for item in page["items"]:
+            yield item
 
 
 def _current_namespace() -> str:

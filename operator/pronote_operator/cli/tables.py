@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from pronote_operator.api.common import Condition
 from pronote_operator.api.pronotebase import PronoteBase
@@ -56,13 +59,28 @@ def base_details(base: PronoteBase) -> RenderableType:
         ("Seen", "this spec" if status.observed_generation == base.metadata.generation else "an earlier spec, or none"),
     ):
         facts.add_row(title, escape(value))
-    conditions = Table(box=None, header_style="bold", pad_edge=False)
+    return Group(facts, "", conditions_table(status.conditions))
+
+
+def conditions_table(conditions: Sequence[Condition]) -> RenderableType:
+    """One line for each condition; times in UTC."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("Condition", "Status", "Since", "Reason", "Message"):
-        conditions.add_column(title, overflow="fold", no_wrap=title != "Message")
-    for condition in status.conditions:
+        table.add_column(title, overflow="fold", no_wrap=title != "Message")
+    for condition in conditions:
         since = condition.last_transition_time.strftime("%Y-%m-%d %H:%M:%SZ")
-        conditions.add_row(condition.type, coloured(condition), since, condition.reason, escape(condition.message))
-    return Group(facts, "", conditions)
+        table.add_row(condition.type, coloured(condition), since, condition.reason, cell(condition.message))
+    return table
+
+
+def cell(text: str) -> Text:
+    """As text and never as markup, nor as a command to the terminal: it comes from others."""
+    return Text(printable(text))
+
+
+def printable(text: str) -> str:
+    """Without what a terminal would take for a command."""
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def _snapshots_line(base: PronoteBase) -> str:
@@ -89,6 +107,7 @@ def _condition(base: PronoteBase, type_: str) -> Condition | None:
 
 
 def coloured(condition: Condition) -> str:
+    """Its status, in the colour of what it means."""
     colour = "green" if _GOOD.get(condition.type, "True") == condition.status else "red"
     if condition.status == "Unknown":
         colour = "yellow"

@@ -18,6 +18,7 @@ from typing import Any
 from pronote_operator.builders.names import LABEL_BASE, LABEL_PUBLICATION
 from pronote_operator.cluster.kinds import CHILD_KINDS, WEB_KINDS, Kind
 from pronote_operator.handlers.keys import Key, base_key, publication_key
+from pronote_operator.planning.dropped import is_our_apply
 
 ChildId = tuple[str, str]
 """(kind, name) within the namespace of the base."""
@@ -52,9 +53,9 @@ class Child:
         self.version = int(body["metadata"]["resourceVersion"])
         metadata = body["metadata"]
         if "managedFields" in metadata:
-            # Who wrote it counts; which fields each owns does not, and is most of the body.
+            # Who wrote it counts; which fields others own does not, and is most of the body.
             managers = [
-                {"manager": entry.get("manager"), "operation": entry.get("operation")}
+                entry if is_our_apply(entry) else {"manager": entry.get("manager"), "operation": entry.get("operation")}
                 for entry in metadata["managedFields"] or ()
             ]
             body = {**body, "metadata": {**metadata, "managedFields": managers}}

@@ -110,13 +110,14 @@ class Children:
                 return self._in_place(wanted, created, signature)
             there = await self._fetch(wanted.kind, wanted.name)
         manifest = wanted.build(there)
-        if there is not None:
-            paths = differs(manifest, there)
-            if not paths:
-                return self._in_place(wanted, there, signature)
-            if in_place == signature:
-                await self._on_repair(self._owner, wanted.kind, wanted.name, paths)
-        return self._in_place(wanted, await self._apply(manifest, there), signature)
+        paths = differs(manifest, there) if there is not None else []
+        if there is not None and not paths:
+            return self._in_place(wanted, there, signature)
+        applied = await self._apply(manifest, there)
+        # An API server that is newer than ours may add to a list that is compared as a whole: nothing is changed then.
+        if there is not None and in_place == signature and _version(applied) != _version(there):
+            await self._on_repair(self._owner, wanted.kind, wanted.name, paths)
+        return self._in_place(wanted, applied, signature)
 
     async def _apply(self, manifest: Object, there: Object | None) -> Object:
         try:
@@ -199,6 +200,10 @@ class Children:
         if body is not None:
             refuse_others(kind, body, self._owner, self._uid)
         return body
+
+
+def _version(body: Object) -> Any:
+    return body["metadata"].get("resourceVersion")
 
 
 def refuse_others(kind: str, body: Object, wanted_by: Key, uid: str) -> None:

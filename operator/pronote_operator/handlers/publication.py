@@ -34,7 +34,7 @@ from pronote_operator.handlers.store import ObjectStore
 from pronote_operator.planning.backoff import pause_after
 from pronote_operator.planning.base_status import Verdict
 from pronote_operator.planning.delegation_status import Told
-from pronote_operator.planning.exposure import host_of, url_of
+from pronote_operator.planning.exposure import host_of, shared_address, url_of
 from pronote_operator.planning.facts import StatefulSetFacts
 from pronote_operator.planning.publication_claims import stands_back
 from pronote_operator.planning.publication_site import revised, same_content, site_document
@@ -81,6 +81,9 @@ class _Pass:
 
     def finds(self, **found: Any) -> None:
         self.found = replace(self.found, **found)
+
+    def notes(self, said: str) -> None:
+        self.finds(notes=(*self.found.notes, said))
 
     def again(self, seconds: float) -> None:
         self.next_pass = seconds if self.next_pass is None else min(self.next_pass, seconds)
@@ -304,7 +307,9 @@ class PublicationReconciler:
                 if route.refused is not None:
                     work.finds(route=route.refused)
                 elif not route.confirmed:
-                    work.finds(note=f"no controller has given {kind} {ctx.names.web} an address, which some never do")
+                    work.notes(f"no controller has given {kind} {ctx.names.web} an address, which some never do")
+        if shared := shared_address(work.publication.spec, trusts_proxies=bool(self._options.trusted_proxies)):
+            work.notes(shared)
         if ctx.service.type == "LoadBalancer" and facts["Service"].balancer is None:
             work.finds(route=Obstacle("AddressPending", f"Service {ctx.names.web} has no address yet"))
 

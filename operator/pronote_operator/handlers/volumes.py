@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from pronote_operator.api.pronotebase import PronoteBase
 from pronote_operator.builders.context import BuildContext
@@ -123,11 +124,20 @@ async def _decision(
 ) -> StorageDecision | None:
     if facts is None:
         return None
-    decision = storage_decision(field, size, storage_class, facts.size, facts.storage_class, None)
+    decide = partial(
+        storage_decision,
+        field,
+        size,
+        storage_class,
+        facts.size,
+        facts.storage_class,
+        class_was_set=facts.class_was_set,
+    )
+    decision = decide(None)
     if decision.action is not StorageAction.ASK_CLASS:
         return decision
     found = None
     if facts.storage_class is not None:
         found = await client.get(STORAGE_CLASSES, None, facts.storage_class)
     allows = bool(found and found.get("allowVolumeExpansion"))
-    return storage_decision(field, size, storage_class, facts.size, facts.storage_class, allows)
+    return decide(allows)

@@ -1,9 +1,10 @@
 """What differs between a manifest and the object that is there.
 
 Everything that the manifest sets must be there and be equal; what others added is theirs: fields that we do not set,
-labels and annotations, items of lists that the API merges by key. Lists that the API replaces as a whole (the rules of
-a NetworkPolicy, a command, access modes) must be equal to the last item, or a rule added by hand would stay for ever;
-so must selectors.
+labels and annotations, items of lists that the API merges by key. What we set once and no longer want must be gone (see
+`dropped`). Lists that the API replaces as a whole (the rules of a NetworkPolicy, the parents of a route, a command)
+must be equal to the last member of the last item, or what was added by hand, or asked for earlier, would stay for ever;
+so must selectors. Builders therefore write in such lists what the API server would add.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pronote_operator.planning.dropped import dropped, ours_in
 from pronote_operator.planning.quantities import InvalidQuantityError, quantity_value
 
 OUR_GROUP = "pronote.hosting/"
@@ -25,10 +27,11 @@ _KEYED_LISTS: dict[str, tuple[str, ...]] = {
     "volumeMounts": ("mountPath",),
     "volumeDevices": ("devicePath",),
     "hostAliases": ("ip",),
+    "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
 }
 """Lists that server-side apply merges, and their keys (the API's list-map-keys). `ports` is seen by its items."""
 
-_ATOMIC_MAPS = frozenset({"selector", "podSelector", "namespaceSelector"})
+_ATOMIC_MAPS = frozenset({"selector", "podSelector", "namespaceSelector", "labelSelector"})
 """Maps that the API replaces as a whole: one label more selects other pods, or none."""
 _QUANTITY_MAPS = frozenset({"requests", "limits"})
 _ABSENT: Any = object()
@@ -44,7 +47,7 @@ def differs(wanted: Mapping[str, Any], live: object) -> list[str]:
             would act on it.
 
     Returns:
-        The paths in the manifest's order; empty when nothing is to be done.
+        The paths in the manifest's order, then what is to go; empty when nothing is to be done.
     """
     if not isinstance(live, Mapping):
         return ["(object)"]
@@ -57,7 +60,10 @@ def differs(wanted: Mapping[str, Any], live: object) -> list[str]:
         if there == value or (there is _ABSENT and key in ("apiVersion", "kind")):
             continue
         _compare(value, there, key, key, paths)
-    return paths
+    metadata = live.get("metadata")
+    if isinstance(metadata, Mapping):
+        paths.extend(dropped(wanted, ours_in(metadata.get("managedFields"))))
+    return list(dict.fromkeys(paths))
 
 
 def _compare_metadata(wanted: Mapping[str, Any], live: Any, paths: list[str]) -> None:
@@ -117,26 +123,42 @@ def _compare(wanted: Any, live: Any, key: str, path: str, paths: list[str]) -> N
         return
     pairs = _pairs(wanted, live, key) if isinstance(wanted, list) else None
     if pairs is None:
-        paths.append(path)
+        _compare_whole(wanted, live, key, path, paths)
         return
     for label, item, there in pairs:
         _compare(item, there, "", f"{path}[{label}]", paths)
 
 
+def _compare_whole(wanted: Any, live: Any, key: str, path: str, paths: list[str]) -> None:
+    """As `_compare`, of what the API replaces as a whole: nothing more may be there either."""
+    if wanted == live:
+        return
+    if isinstance(wanted, dict) and isinstance(live, Mapping) and key not in _ATOMIC_MAPS:
+        for name in {**wanted, **live}:
+            _compare_whole(wanted.get(name, _ABSENT), live.get(name, _ABSENT), name, f"{path}.{name}", paths)
+    elif isinstance(wanted, list) and isinstance(live, list) and len(wanted) == len(live):
+        for place, (item, there) in enumerate(zip(wanted, live, strict=True)):
+            _compare_whole(item, there, "", f"{path}[{place}]", paths)
+    else:
+        paths.append(path)
+
+
 def _pairs(wanted: list[Any], live: Any, key: str) -> list[tuple[Any, Any, Any]] | None:
-    """Each wanted item with its label in a path and its counterpart; None when the lists differ as wholes."""
+    """Each wanted item with its label in a path and its counterpart; None when the API replaces the list as a whole."""
     if not isinstance(live, list):
         return [] if live is _ABSENT and not wanted else None  # The API drops an empty list.
     names = _KEYED_LISTS.get(key) or (_port_keys(wanted) if key == "ports" else None)
     if names is None:
-        # The API replaces this list as a whole; its items may still have got defaults.
-        return list(zip(range(len(live)), wanted, live, strict=True)) if len(wanted) == len(live) else None
+        return None
     if len(names) == 1:
         name = names[0]
         present = {item.get(name): item for item in live if isinstance(item, Mapping)}
         return [(item[name], item, present.get(item[name], _ABSENT)) for item in wanted]
     several = {tuple(item.get(n) for n in names): item for item in live if isinstance(item, Mapping)}
-    return [(item.get("name"), item, several.get(tuple(item.get(n) for n in names), _ABSENT)) for item in wanted]
+    return [
+        (item.get("name", item[names[0]]), item, several.get(tuple(item.get(n) for n in names), _ABSENT))
+        for item in wanted
+    ]
 
 
 def _port_keys(wanted: list[Any]) -> tuple[str, ...] | None:

@@ -45,6 +45,26 @@ def url_of(spec: PublicationSpec, host: str, service: ServiceFacts | None) -> st
     return address("http", host, spec.path, node_port)
 
 
+def shared_address(spec: PublicationSpec, *, trusts_proxies: bool) -> str | None:
+    """What is to be said when the server sees one address for many visitors; None when it sees each one's.
+
+    The server suspends addresses after wrong passwords: one visitor who guesses then locks out all. What stands before
+    a ClusterIP Service is not ours to know.
+
+    Args:
+        trusts_proxies: whether the operator's settings name the proxies that tell the visitor's address.
+    """
+    kind = _service_type(spec)
+    if kind is None and not trusts_proxies:
+        return (
+            "all visitors have the address of the proxy, so that the wrong passwords of one can suspend them all: the "
+            "operator's setting trustedProxies is empty"
+        )
+    if kind == "NodePort":
+        return "nodes hide the visitors' addresses, so that the wrong passwords of one can suspend others too"
+    return None
+
+
 def _service_type(spec: PublicationSpec) -> str | None:
     """The type of the Service by which it is exposed; None when a route leads to it."""
     exposure = spec.exposure

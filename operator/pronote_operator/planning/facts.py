@@ -15,9 +15,9 @@ from pronote_operator.builders.names import (
     ANNOTATION_SCHOOL_YEAR,
     ANNOTATION_UAI,
     LABEL_VERSION,
-    MANAGED_BY,
     NET_PORT,
 )
+from pronote_operator.planning.dropped import is_our_apply, ours_in
 
 _OUR_GROUP = "pronote.hosting/"
 
@@ -71,6 +71,8 @@ class ClaimFacts:
     """A server was in service on it."""
     restored: str = ""
     """How the last restore ended (see `restore.EndedRestore`)."""
+    class_was_set: bool = False
+    """The class is one that we applied, not the cluster's default."""
 
 
 def ownership(metadata: Mapping[str, Any], uid: str, kind: str = "PronoteBase") -> Ownership:
@@ -87,10 +89,7 @@ def ownership(metadata: Mapping[str, Any], uid: str, kind: str = "PronoteBase") 
         return Ownership.LEAVING
     if metadata.get("ownerReferences"):
         return Ownership.FOREIGN
-    written = any(
-        entry.get("manager") == MANAGED_BY and entry.get("operation") == "Apply"
-        for entry in metadata.get("managedFields") or ()
-    )
+    written = any(is_our_apply(entry) for entry in metadata.get("managedFields") or ())
     return Ownership.KEPT if written else Ownership.FOREIGN
 
 
@@ -132,6 +131,7 @@ def claim_facts(body: Mapping[str, Any]) -> ClaimFacts:
         leaving=bool(metadata.get("deletionTimestamp")),
         loaded=annotations.get(ANNOTATION_LOADED) == "true",
         restored=annotations.get(ANNOTATION_RESTORED, ""),
+        class_was_set="f:storageClassName" in ours_in(metadata.get("managedFields")).get("f:spec", {}),
     )
 
 

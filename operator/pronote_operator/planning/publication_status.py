@@ -38,7 +38,7 @@ class PublicationFound:
         site: why what is wanted is not in force; None when it is.
         deployment: None when there is none.
         route: why the route does not lead to the replicas; None when nothing speaks against it.
-        note: what is to be said about the route all the same.
+        notes: what is to be said about the way to the pages all the same.
     """
 
     url: str | None = None
@@ -50,7 +50,7 @@ class PublicationFound:
     site: Obstacle | None = None
     deployment: DeploymentFacts | None = None
     route: Obstacle | None = None
-    note: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def publication_status(publication: Publication, found: PublicationFound, now: datetime) -> dict[str, Any]:
@@ -99,8 +99,7 @@ def _published(publication: Publication, found: PublicationFound) -> Condition:
     for reason in (_withheld(found), found.site, _not_serving(found.deployment), found.route):
         if reason is not None:
             return _not(reason)
-    message = "The Espaces are published" + (f"; {found.note}" if found.note else "")
-    return Condition(PUBLISHED, "True", "Published", message)
+    return Condition(PUBLISHED, "True", "Published", "; ".join(("The Espaces are published", *found.notes)))
 
 
 def _stopped(found: PublicationFound) -> Condition:

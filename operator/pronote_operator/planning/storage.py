@@ -45,6 +45,8 @@ def storage_decision(
     live_size: str | None,
     live_class: str | None,
     class_allows_growth: bool | None,
+    *,
+    class_was_set: bool = False,
 ) -> StorageDecision:
     """What to do with a claim of `live_size` when the spec asks for `wanted_size` (both quantities).
 
@@ -56,13 +58,15 @@ def storage_decision(
         live_class: `spec.storageClassName` of the claim; None when it has none.
         class_allows_growth: `allowVolumeExpansion` of the claim's class; None when it was not looked up. A claim
             without a class, or whose class is gone, is to be passed as False.
+        class_was_set: whether the class was set when the claim was applied, for an earlier base of this name perhaps.
+            It is then set again: what server-side apply no longer sets it takes away, and a class cannot change.
 
     Raises:
         InvalidQuantityError: a size is not a quantity.
     """
     if live_size is None:
         return StorageDecision(StorageAction.KEEP, wanted_size, wanted_class)
-    kept_class = None if wanted_class is None else live_class
+    kept_class = live_class if wanted_class is not None or class_was_set else None
     if wanted_class is not None and wanted_class != live_class:
         message = (
             f"{field.removesuffix('size')}storageClassName is {wanted_class}, but the volume is of class "

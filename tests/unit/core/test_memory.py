@@ -96,6 +96,15 @@ class TestBook:
         book.seen(CONFIG_MAPS, body(1, ownerReferences=[owner]))
         assert list(book.of(base_key("schools", "owner"))) == [("ConfigMap", "jean-moulin-settings")]
 
+    def test_who_wrote_a_child_is_kept_and_of_the_members_only_those_that_we_applied(self) -> None:
+        book = ChildBook(lambda _: None)
+        fields: dict[str, Any] = {"fieldsV1": {"f:data": {"f:settings.json": {}}}}
+        ours = {"manager": "pronote-operator", "operation": "Apply", **fields}
+        theirs = {"manager": "kubectl-edit", "operation": "Update"}
+        book.seen(CONFIG_MAPS, body(1, managedFields=[{**theirs, **fields}, ours]))
+        judged = book.of(KEY)["ConfigMap", "jean-moulin-settings"].take_body()
+        assert judged == body(1, managedFields=[theirs, ours])
+
     def test_a_list_of_the_cluster_or_of_the_namespace_makes_a_kind_known(self) -> None:
         book = ChildBook(lambda _: None)
         for kind in CHILD_KINDS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import json
 from collections.abc import Mapping
@@ -49,9 +50,13 @@ GATEWAY = {"httpRoute": {"parentRefs": [{"name": "web"}]}}
 
 
 class World:
-    """The API server, the server of the base, and the operator's memory."""
+    """The API server, the server of the base, and the operator's memory.
 
-    def __init__(self) -> None:
+    Args:
+        trusted_proxies: a setting of the operator.
+    """
+
+    def __init__(self, trusted_proxies: tuple[str, ...] = ()) -> None:
         self.objects: dict[tuple[str, str], Object] = {}
         self.sent: list[tuple[str, str]] = []
         self.version = 100
@@ -74,7 +79,7 @@ class World:
             reporter=reporter,
             agents=self,  # type: ignore[arg-type]
             delegations=self,  # type: ignore[arg-type]
-            options=BuilderOptions(operator_image="localhost/pronote-operator:dev"),
+            options=BuilderOptions(operator_image="localhost/pronote-operator:dev", trusted_proxies=trusted_proxies),
             reflect=lambda _: Listing(self.book),  # type: ignore[arg-type, return-value]
             served=(None,),
             mark=self.marked.add,
@@ -132,6 +137,11 @@ class World:
         before = self.objects.get((manifest["kind"], manifest["metadata"]["name"]), {})
         kept = {"status": before.get("status", {}), **manifest}
         return self._keep({**kept, "metadata": {**manifest["metadata"], "managedFields": managers}})
+
+    async def unchanged(self, manifest: Object) -> Object:
+        """As `apply`, where nothing comes of it."""
+        self.sent.append(("apply", f"{manifest['kind']} {manifest['metadata']['name']}"))
+        return self.objects[manifest["kind"], manifest["metadata"]["name"]]
 
     async def apply_new(self, manifest: Object) -> Object | None:
         there = (manifest["kind"], manifest["metadata"]["name"]) in self.objects
@@ -369,6 +379,82 @@ async def test_what_only_bears_our_labels_is_not_removed(world: World) -> None:
     world.sent.clear()
     await world.desk(KEY)
     assert world.sent == [], "nor looked at again and again"
+
+
+async def test_a_listener_that_is_no_longer_named_is_taken_off_the_route_also_after_a_restart(world: World) -> None:
+    await published(world, exposure={"httpRoute": {"parentRefs": [{"name": "web", "sectionName": "https"}]}})
+    world.change("HTTPRoute", "moulin-web")
+    for child in world.book.of(KEY).values():
+        child.signature = None  # an operator that has just started remembers nothing
+    world.ask(exposure=GATEWAY)
+    await world.desk(KEY)
+    (parent,) = world.objects["HTTPRoute", "moulin-web"]["spec"]["parentRefs"]
+    assert parent == {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "web"}
+
+
+async def test_what_the_api_server_adds_again_is_not_told_as_a_repair(world: World) -> None:
+    """A newer kind of route may complete what is compared as a whole; an apply changes nothing then."""
+    await published(world, exposure=GATEWAY)
+    completed = copy.deepcopy(world.objects["HTTPRoute", "moulin-web"]["spec"])
+    completed["parentRefs"][0]["mode"] = "Default"
+    world.change("HTTPRoute", "moulin-web", spec=completed)
+    stored, world.apply = world.objects["HTTPRoute", "moulin-web"], world.unchanged  # type: ignore[method-assign]
+    await world.desk(KEY)
+    assert ("apply", "HTTPRoute moulin-web") in world.sent
+    assert ("repaired", "HTTPRoute moulin-web") not in world.sent
+    assert world.objects["HTTPRoute", "moulin-web"] == stored
+
+
+ROUTED: Object = {
+    "status": {
+        "parents": [
+            {
+                "parentRef": {"name": "web"},
+                "conditions": [{"type": "Accepted", "status": "True"}, {"type": "ResolvedRefs", "status": "True"}],
+            }
+        ]
+    }
+}
+HIDING: dict[str, tuple[Object, tuple[str, ...], str]] = {
+    "a route and no trusted proxies": (GATEWAY, (), "trustedProxies is empty"),
+    "an Ingress and no trusted proxies": ({"ingress": {}}, (), "trustedProxies is empty"),
+    "a port of the nodes": ({"service": {"type": "NodePort"}}, ("10.0.0.0/8",), "nodes hide"),
+}
+TELLING: dict[str, tuple[Object | None, tuple[str, ...]]] = {
+    "a route and trusted proxies": (GATEWAY, ("10.0.0.0/8",)),
+    "an Ingress and trusted proxies": ({"ingress": {}}, ("10.0.0.0/8",)),
+    "a load balancer": ({"service": {"type": "LoadBalancer"}}, ()),
+    "a Service in the cluster": (None, ()),
+}
+
+
+async def through(exposure: Object | None, proxies: tuple[str, ...]) -> str:
+    """The message of a publication that visitors reach so."""
+    world = await published(World(proxies), exposure=exposure)
+    if exposure == GATEWAY:
+        world.change("HTTPRoute", "moulin-web", **ROUTED)
+    elif exposure is not None:
+        kind = "Ingress" if "ingress" in exposure else "Service"
+        world.change(kind, "moulin-web", status={"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}})
+    await world.desk(KEY)
+    assert (world.condition("Published"), world.condition("Ready")) == (("True", "Published"),) * 2
+    messages = {one["type"]: str(one["message"]) for one in world.status()["conditions"]}
+    assert messages["Published"] == messages["Ready"]
+    return messages["Ready"]
+
+
+@pytest.mark.parametrize("case", HIDING)
+async def test_a_way_that_hides_the_visitors_addresses_is_told_of_and_does_not_make_it_unready(case: str) -> None:
+    exposure, proxies, said = HIDING[case]
+    message = await through(exposure, proxies)
+    assert message.startswith("The Espaces are published; ")
+    assert said in message
+    assert "wrong passwords" in message
+
+
+@pytest.mark.parametrize("case", TELLING)
+async def test_nothing_is_said_of_addresses_where_the_server_sees_the_visitors_own(case: str) -> None:
+    assert await through(*TELLING[case]) == "The Espaces are published"
 
 
 async def test_a_cluster_without_the_gateway_api_is_told_of_and_heals(world: World) -> None:

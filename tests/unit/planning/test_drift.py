@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pronote_operator.planning.drift import differs
+from pronote_operator.planning.dropped import dropped
 
 OWNER = {
     "apiVersion": "pronote.hosting/v1alpha1",
@@ -135,7 +136,95 @@ def test_a_port_added_to_a_rule_is_drift() -> None:
     assert differs(POLICY, live) == ["spec.ingress[0].ports"]
 
 
-@pytest.mark.parametrize("name", ["selector", "podSelector", "namespaceSelector"])
+def test_what_is_added_inside_a_rule_is_drift() -> None:
+    live = live_of(POLICY)
+    live["spec"]["ingress"][0]["ports"][0]["endPort"] = 65535
+    live["spec"]["ingress"][0]["from"] = [{"podSelector": {}}]
+    assert differs(POLICY, live) == ["spec.ingress[0].ports[0].endPort", "spec.ingress[0].from"]
+
+
+def test_a_member_that_was_taken_from_the_parent_of_a_route_is_noticed() -> None:
+    parent = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "web"}
+    wanted = {"spec": {"parentRefs": [parent]}}
+    assert differs(wanted, live_of(wanted)) == []
+    former = {"spec": {"parentRefs": [{**parent, "sectionName": "https", "port": 443}]}}
+    assert differs(wanted, former) == ["spec.parentRefs[0].sectionName", "spec.parentRefs[0].port"]
+
+
+def test_a_constraint_on_where_pods_run_that_others_add_is_theirs() -> None:
+    constraint = {"topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": {"a": "1"}}
+    wanted = {"spec": {"topologySpreadConstraints": [{**constraint, "maxSkew": 1}]}}
+    live = live_of(wanted)
+    live["spec"]["topologySpreadConstraints"].insert(0, {**constraint, "whenUnsatisfiable": "DoNotSchedule"})
+    live["spec"]["topologySpreadConstraints"][1]["nodeAffinityPolicy"] = "Honor"
+    assert differs(wanted, live) == []
+    live["spec"]["topologySpreadConstraints"][1]["maxSkew"] = 2
+    assert differs(wanted, live) == ["spec.topologySpreadConstraints[zone].maxSkew"]
+
+
+def managed(live: dict[str, Any], fields: dict[str, Any], **entry: str) -> dict[str, Any]:
+    """The object as the API gives it when these fields were applied in our name, unless `entry` says otherwise."""
+    ours = {"manager": "pronote-operator", "operation": "Apply", "fieldsV1": fields, **entry}
+    others = {"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:spec": {"f:paused": {}}}}
+    return {**live, "metadata": {**live["metadata"], "managedFields": [others, ours]}}
+
+
+INGRESS: dict[str, Any] = {
+    "metadata": {"name": "moulin-web", "annotations": {"proxy/body-size": "8m"}},
+    "spec": {"rules": [{"host": "moulin.example.org"}]},
+}
+FORMER: dict[str, Any] = {
+    "metadata": {"name": "moulin-web", "annotations": {"proxy/body-size": "8m", "proxy/timeout": "9", "note": "x"}},
+    "spec": {"ingressClassName": "former", "paused": True, "rules": [{"host": "moulin.example.org"}]},
+}
+FORMER_FIELDS: dict[str, Any] = {
+    "f:metadata": {"f:annotations": {".": {}, "f:proxy/body-size": {}, "f:proxy/timeout": {}}},
+    "f:spec": {"f:ingressClassName": {}, "f:rules": {}},
+}
+
+
+def test_what_we_applied_and_no_longer_want_is_drift_and_what_others_added_is_theirs() -> None:
+    assert differs(INGRESS, managed(FORMER, FORMER_FIELDS)) == [
+        "metadata.annotations.proxy/timeout",
+        "spec.ingressClassName",
+    ]
+
+
+@pytest.mark.parametrize(
+    "entry", [{"manager": "helm"}, {"operation": "Update"}, {"subresource": "status"}], ids=lambda one: next(iter(one))
+)
+def test_what_was_not_applied_in_our_name_is_not_ours_to_take_away(entry: dict[str, str]) -> None:
+    assert differs(INGRESS, managed(FORMER, FORMER_FIELDS, **entry)) == []
+
+
+def test_the_items_of_a_list_that_we_no_longer_want_are_named_by_their_keys() -> None:
+    names: dict[str, Any] = {".": {}, "f:name": {}}
+    fields = {
+        "f:spec": {
+            "f:ports": {
+                'k:{"port":80,"protocol":"TCP"}': {**names, "f:nodePort": {}},
+                'k:{"port":81,"protocol":"TCP"}': names,
+            },
+            "f:finalizers": {'v:"ours"': {}, 'v:"former"': {}},
+            "f:places": {"i:0": {}, "i:1": {}},
+        }
+    }
+    wanted = {"spec": {"ports": [{"name": "a", "port": 80, "protocol": "TCP"}], "finalizers": ["ours"], "places": [1]}}
+    assert dropped(wanted, fields) == [
+        "spec.ports[80,TCP].nodePort",
+        "spec.ports[81,TCP]",
+        "spec.finalizers[former]",
+        "spec.places[1]",
+    ]
+
+
+@pytest.mark.parametrize("fields", [None, [], [{"manager": "pronote-operator", "operation": "Apply"}]])
+def test_without_a_note_of_who_set_what_nothing_is_ours(fields: Any) -> None:
+    live = {**FORMER, "metadata": {**FORMER["metadata"], "managedFields": fields}}
+    assert differs(INGRESS, live) == []
+
+
+@pytest.mark.parametrize("name", ["selector", "podSelector", "namespaceSelector", "labelSelector"])
 def test_a_label_added_to_a_selector_is_drift(name: str) -> None:
     wanted = {"spec": {name: {"a": "1"}, "peers": [{name: {}}]}}
     assert differs(wanted, {"spec": {name: {"a": "1", "b": "2"}, "peers": [{name: {}}]}}) == [f"spec.{name}"]
@@ -203,11 +292,33 @@ def test_a_missing_or_changed_leaf_is_always_found(value: dict[str, Any], data: 
 
 
 @given(objects, st.data())
-def test_additions_to_maps_are_ignored(value: dict[str, Any], data: st.DataObject) -> None:
+def test_additions_to_maps_are_ignored_unless_a_list_is_replaced_as_a_whole(
+    value: dict[str, Any], data: st.DataObject
+) -> None:
     live = copy.deepcopy(value)
-    maps = [live, *[parent[key] for parent, key in _places(live) if isinstance(parent[key], dict)]]
-    data.draw(st.sampled_from(maps))["extra"] = 1
+    within = list(_maps_in_lists(live))
+    outside = [
+        live,
+        *[
+            parent[key]
+            for parent, key in _places(live)
+            if isinstance(parent[key], dict) and not any(parent[key] is one for one in within)
+        ],
+    ]
+    data.draw(st.sampled_from(outside))["extra"] = 1
     assert differs(value, live) == []
+    if within:
+        data.draw(st.sampled_from(within))["extra"] = 1
+        assert len(differs(value, live)) == 1
+
+
+def _maps_in_lists(value: Any, inside: bool = False) -> Any:
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    inside = inside or isinstance(value, list)
+    for item in items:
+        if inside and isinstance(item, dict):
+            yield item
+        yield from _maps_in_lists(item, inside)
 
 
 def _places(value: Any) -> Any:

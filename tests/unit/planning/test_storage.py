@@ -56,6 +56,11 @@ def test_another_class_is_refused_and_the_claim_keeps_its_own() -> None:
     assert decision.message.startswith("spec.storage.storageClassName is slow, but the volume is of class fast")
 
 
+def test_a_class_that_was_set_once_is_set_again_for_a_base_that_names_none() -> None:
+    decision = storage_decision(FIELD, "10Gi", None, "5Gi", "fast", True, class_was_set=True)
+    assert decision == StorageDecision(StorageAction.GROW, "10Gi", "fast")
+
+
 def test_the_default_class_that_the_claim_got_is_not_written_back() -> None:
     assert decide("5Gi", "5Gi").storage_class is None
 
