@@ -1,9 +1,9 @@
 """One run of prepare: look, decide, and only then write.
 
 A restore comes first: it replaces whatever the source made or would make, and works on a volume that the source has
-nothing to do with any more. A refused source writes nothing at all. An accepted one makes the volume's folders, takes
-possession of the volume in the journal, sweeps what killed runs left, and carries out its steps. When there is nothing
-to do, nothing is written either.
+nothing to do with any more. Then come the steps of the source, or of a turn of the year. What is refused writes nothing
+at all. What is accepted makes the volume's folders, takes possession of the volume in the journal, sweeps what killed
+runs left, and carries out its steps. When there is nothing to do, nothing is written either.
 """
 
 from __future__ import annotations
@@ -77,20 +77,13 @@ def _settled(
 
 
 def _sourced(plan: DataPlan, places: Places, layout: Layout, volume: VolumeView, now: Callable[[], str]) -> Outcome:
-    steps = () if _is_replaced(plan, volume) else steps_of(plan, places)
-    verdicts = [(step, step.assess(volume)) for step in steps]
+    verdicts = [(step, step.assess(volume)) for step in steps_of(plan, places, volume)]
     _apply(plan, layout, volume, verdicts, now)
     changed = [step for step, verdict in verdicts if verdict != "AlreadyDone"]
     if not changed:
         return Outcome("Unchanged", "AlreadyPresent", f"school year {plan.school_year} is present", EXIT_OK)
     done = ", ".join(step.key for step in changed)
     return Outcome("Done", "Prepared", f"school year {plan.school_year} is prepared ({done})", EXIT_OK)
-
-
-def _is_replaced(plan: DataPlan, volume: VolumeView) -> bool:
-    """Whether a restore has put another base in place of what the source made: nothing is added to that one."""
-    folder = volume.year(plan.school_year)
-    return folder is not None and folder.has_base and volume.history.was_restored(plan.school_year)
 
 
 def _check_owner(plan: DataPlan, volume: VolumeView) -> None:

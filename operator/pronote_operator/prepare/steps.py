@@ -1,4 +1,4 @@
-"""The steps of a source: what each of them asks of a volume, and how it is carried out.
+"""The steps of a plan, other than a restore: what each of them asks of a volume, and how it is carried out.
 
 A step first looks (`assess`, writes nothing) and only then acts (`carry_out`). Acting is idempotent and may be killed
 at any instruction: what is new is built aside, in `Layout.staging`, synced, and renamed into place. Each source has a
@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 from pronote_operator.prepare.outcome import RefusedError
 from pronote_operator.prepare.places import Places
 from pronote_operator.prepare.plan import DataPlan
+from pronote_operator.prepare.turns import is_turned_to, year_in_service, years_to_put_away
 from pronote_operator.prepare.volume import Layout, VolumeView
 
 Verdict = Literal["AlreadyDone", "CarryOut", "RecordEnd"]
@@ -23,7 +24,7 @@ class Step(Protocol):
 
     @property
     def kind(self) -> str:
-        """The member of ``source`` that the step belongs to: ``empty``, ``hnot`` or ``snapshot``."""
+        """The member of ``source`` that it belongs to (``empty``, ``hnot``, ``snapshot``), or one of `turns.STEPS`."""
 
     @property
     def key(self) -> str:
@@ -31,7 +32,7 @@ class Step(Protocol):
 
     @property
     def school_year(self) -> int:
-        """The school year that the step makes."""
+        """The school year that the step makes, or is about."""
 
     def assess(self, volume: VolumeView) -> Verdict:
         """Decide, without touching the data volume.
@@ -71,19 +72,47 @@ def first_base(step: Step, volume: VolumeView) -> Verdict:
             "nothing is made over it",
         )
     if volume.years or volume.history.years_made:
-        raise RefusedError("SchoolYearMissing", _missing(step.school_year, volume))
+        raise RefusedError("SchoolYearMissing", missing_year(step.school_year, volume))
     return "CarryOut"
 
 
-def _missing(school_year: int, volume: VolumeView) -> str:
+def missing_year(school_year: int, volume: VolumeView) -> str:
+    """Say that a year is not on a volume, and what is."""
     present = ", ".join(str(year) for year in volume.years_present) or "none"
     text = f"school year {school_year} is not on the volume; years present: {present}"
     made = ", ".join(str(year) for year in volume.history.years_made)
     return f"{text}; the journal says that a base was made for: {made}" if made else text
 
 
-def steps_of(plan: DataPlan, places: Places) -> tuple[Step, ...]:
-    """The steps that a plan's source asks for, in the order of carrying out."""
+def steps_of(plan: DataPlan, places: Places, volume: VolumeView) -> tuple[Step, ...]:
+    """The steps that a plan asks for, in the order of carrying out.
+
+    The source makes the very first base of a volume, and has no part in a turn of the year.
+    """
+    history, year = volume.history, plan.school_year
+    first: tuple[Step, ...] = ()
+    last: tuple[Step, ...] = ()
+    if year_in_service(history) is not None:
+        from pronote_operator.prepare.turn import PutAway, YearInService
+
+        first = tuple(PutAway(other, history) for other in years_to_put_away(plan, history))
+        last = (YearInService(year, history),)
+    if plan.new_year is None or not (volume.years or history.years_made):
+        return (*first, *_source_steps(plan, places, volume), *last)
+    from pronote_operator.prepare.new_year import NewYearBase
+    from pronote_operator.prepare.turn import Turn
+
+    past = plan.new_year.past
+    made, turn = NewYearBase(plan.uai, year, past, Layout(places.volume), history), Turn(year, past, history)
+    # A turn tells of the change itself.
+    return (*first, made, turn, *(last if is_turned_to(history, year) else ()))
+
+
+def _source_steps(plan: DataPlan, places: Places, volume: VolumeView) -> tuple[Step, ...]:
+    folder = volume.year(plan.school_year)
+    if folder is not None and folder.has_base and volume.history.was_restored(plan.school_year):
+        # A restore has put another base in place of what the source made: nothing is added to that one.
+        return ()
     if plan.source.hnot is not None:
         from pronote_operator.prepare.hnot import hnot_steps
 
