@@ -7,8 +7,11 @@ module of its own, imported only when a plan names it.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Literal, Protocol
 
+from pronote_operator.prepare import disk
+from pronote_operator.prepare.journal import Journal
 from pronote_operator.prepare.outcome import RefusedError
 from pronote_operator.prepare.places import Places
 from pronote_operator.prepare.plan import DataPlan
@@ -51,6 +54,32 @@ class Step(Protocol):
             RefusedError: what was read turned out not to be good; nothing was put in place.
             OSError: the volume failed; carrying out again is safe.
         """
+
+
+def perform(step: Step, verdict: Verdict, layout: Layout, journal: Journal, volume: VolumeView) -> None:
+    """Carry a step out that is not done yet, and tell the journal of it.
+
+    Args:
+        verdict: of `Step.assess`.
+        volume: as it was seen then.
+
+    Raises:
+        RefusedError, RetryError, OSError: as `Step.carry_out`; what it had built aside is removed.
+    """
+    said = {"key": step.key, "step": step.kind, "schoolYear": step.school_year}
+    if verdict == "RecordEnd":
+        journal.append("end", **said, message="an earlier run made it")
+        return
+    if not volume.history.begun(step.key):
+        journal.append("begin", **said)
+    try:
+        message = step.carry_out(layout)
+    except Exception:
+        # The next run would sweep it too, and say so in the journal: a line for each of many tries.
+        with contextlib.suppress(OSError):
+            disk.remove_tree(layout.staging(step.school_year))
+        raise
+    journal.append("end", **said, message=message)
 
 
 def first_base(step: Step, volume: VolumeView) -> Verdict:
