@@ -11,28 +11,39 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sqlite3
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from pydantic import ValidationError
-
 from pronote_operator.prepare import disk
 from pronote_operator.prepare.outcome import RefusedError
-from pronote_operator.prepare.plan import EmptySource
 from pronote_operator.prepare.sqlite import copy_with_log, has_log
 from pronote_operator.prepare.stored import need_room
 from pronote_operator.prepare.volume import BASE_FILE, NEW_BASE_FILE, Layout
 
-USUAL: Final = EmptySource.model_construct(slot_minutes=60, day_start="08:00", day_end="18:00")
 
-_COLUMNS: Final = ("slotMinutes", "dayStart", "dayEnd")
+@dataclass(frozen=True)
+class Grid:
+    """The hours of a day: the length of a place in minutes, and when the first begins and the last ends (HH:MM)."""
+
+    slot_minutes: int
+    day_start: str
+    day_end: str
+
+
+USUAL: Final = Grid(60, "08:00", "18:00")
+
+_CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+
+_MEMBERS: Final = ("slotMinutes", "dayStart", "dayEnd")
 
 _WAIT_SECONDS: Final = 10.0
 """For a server that is about to change its base."""
 
 
-def grid_of(layout: Layout, uai: str, school_year: int, aside: str, *, live: bool) -> EmptySource:
+def grid_of(layout: Layout, uai: str, school_year: int, aside: str, *, live: bool) -> Grid:
     """The grid of the base of a year.
 
     Args:
@@ -56,7 +67,7 @@ def grid_of(layout: Layout, uai: str, school_year: int, aside: str, *, live: boo
     return found or USUAL
 
 
-def _read_at_rest(layout: Layout, uai: str, school_year: int, aside: str) -> EmptySource | None:
+def _read_at_rest(layout: Layout, uai: str, school_year: int, aside: str) -> Grid | None:
     folder = layout.year(school_year)
     logged = has_log(folder, BASE_FILE)
     try:
@@ -69,7 +80,7 @@ def _read_at_rest(layout: Layout, uai: str, school_year: int, aside: str) -> Emp
     return _read_with_log(layout, folder, uai, school_year, aside) if found is None and logged else found
 
 
-def _read_with_log(layout: Layout, folder: str, uai: str, school_year: int, aside: str) -> EmptySource | None:
+def _read_with_log(layout: Layout, folder: str, uai: str, school_year: int, aside: str) -> Grid | None:
     own_is_new = disk.make_folder(layout.own)
     sizes = [os.stat(f"{folder}/{name}").st_size for name in disk.names_in(folder) if name.startswith(BASE_FILE)]
     try:
@@ -85,7 +96,7 @@ def _read_with_log(layout: Layout, folder: str, uai: str, school_year: int, asid
                 os.rmdir(layout.own)
 
 
-def _read(folder: str, how: str, uai: str, school_year: int) -> EmptySource | None:
+def _read(folder: str, how: str, uai: str, school_year: int) -> Grid | None:
     """The grid that a base tells of itself, if it does."""
     uri = f"file:{quote(folder)}/{BASE_FILE}?{how}"
     with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_WAIT_SECONDS)) as base:
@@ -102,23 +113,33 @@ def _read(folder: str, how: str, uai: str, school_year: int) -> EmptySource | No
         if not {"slot_minutes", "day_start", "day_end"} <= names:
             return None
         row = base.execute("SELECT slot_minutes, day_start, day_end FROM base").fetchone()
-    return _checked(dict(zip(_COLUMNS, row, strict=True))) if row is not None else None
+    return _checked(*row) if row is not None else None
 
 
-def _asked(folder: str, school_year: int) -> EmptySource:
+def _asked(folder: str, school_year: int) -> Grid:
     """The grid of a base that no server has made yet."""
     try:
         asked = json.loads(disk.read_file(f"{folder}/{NEW_BASE_FILE}") or b"")
-        return _checked({column: asked[column] for column in _COLUMNS})
+        return _checked(*(asked[member] for member in _MEMBERS))
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(school_year, f"{NEW_BASE_FILE} cannot be read") from error
 
 
-def _checked(grid: dict[str, object]) -> EmptySource:
-    try:
-        return EmptySource.model_validate(grid)
-    except ValidationError:
+def _checked(slot: object, start: object, end: object) -> Grid:
+    """The grid, if a school can have it and so `source.empty` takes it; else the usual one."""
+    if isinstance(slot, bool) or not isinstance(slot, int) or not 1 <= slot <= 240:
         return USUAL
+    if (
+        not isinstance(start, str)
+        or not isinstance(end, str)
+        or not (_CLOCK.fullmatch(start) and _CLOCK.fullmatch(end))
+    ):
+        return USUAL
+    return Grid(slot, start, end) if _minutes(start) + slot <= _minutes(end) else USUAL
+
+
+def _minutes(clock: str) -> int:
+    return int(clock[:2]) * 60 + int(clock[3:])
 
 
 def _damaged(school_year: int, why: str) -> RefusedError:

@@ -76,6 +76,11 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 Record = dict[str, object]
 
 
+def restore_key(request_id: str) -> str:
+    """What a request for a restore is called in the journal."""
+    return f"restore-{request_id}"
+
+
 @dataclass(frozen=True)
 class History:
     """What a journal says. ``durable_bytes`` is the length without a torn last line; ``total_bytes`` with it."""

@@ -7,14 +7,17 @@ beside a year that is not on the volume: both are somebody's to look into, and a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pronote_operator.prepare.empty import EmptyBase
 from pronote_operator.prepare.journal import History
 from pronote_operator.prepare.outcome import RefusedError
-from pronote_operator.prepare.plan import EmptySource
 from pronote_operator.prepare.steps import Verdict, missing_year
 from pronote_operator.prepare.turns import NEW_YEAR, key_of, making_of
 from pronote_operator.prepare.volume import Layout, VolumeView
+
+if TYPE_CHECKING:
+    from pronote_operator.prepare.grid import Grid
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class NewYearBase:
             f"{grid.day_start} to {grid.day_end}); the server makes it at its first start"
         )
 
-    def _grid(self) -> EmptySource:
+    def _grid(self) -> Grid:
         # Imports SQLite, which a run with nothing to do has no use for.
         from pronote_operator.prepare.grid import grid_of
 

@@ -8,15 +8,18 @@ module of its own, imported only when a plan names it.
 from __future__ import annotations
 
 import contextlib
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from pronote_operator.prepare import disk
 from pronote_operator.prepare.journal import Journal
 from pronote_operator.prepare.outcome import RefusedError
 from pronote_operator.prepare.places import Places
-from pronote_operator.prepare.plan import DataPlan
 from pronote_operator.prepare.turns import is_turned_to, year_in_service, years_to_put_away
 from pronote_operator.prepare.volume import Layout, VolumeView
+
+if TYPE_CHECKING:
+    # The agent, which is small, uses this module too.
+    from pronote_operator.prepare.plan import DataPlan
 
 Verdict = Literal["AlreadyDone", "CarryOut", "RecordEnd"]
 """``RecordEnd``: an earlier run made all of it and was killed before it could say so in the journal."""

@@ -8,11 +8,13 @@ which the same year may be made, and turned to, again: with a further number in 
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from pronote_operator.prepare.journal import History, Record
-from pronote_operator.prepare.plan import DataPlan
-from pronote_operator.prepare.restores import restore_key
+from pronote_operator.prepare.journal import History, Record, restore_key
+
+if TYPE_CHECKING:
+    # The agent, which is small, uses this module too.
+    from pronote_operator.prepare.plan import DataPlan
 
 NEW_YEAR: Final = "newYear"
 TURN: Final = "turn"
