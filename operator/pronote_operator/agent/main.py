@@ -50,12 +50,14 @@ async def serve(settings: AgentSettings) -> int:
 
     from pronote_operator.agent.metrics import AgentMetrics
     from pronote_operator.agent.mounted import Certificate, Token
+    from pronote_operator.agent.served import ServedNote
     from pronote_operator.agent.server import Server
     from pronote_operator.agent.snapshot_api import SnapshotApi
     from pronote_operator.agent.snapshot_metrics import SnapshotMetrics
     from pronote_operator.agent.snapshots import Snapshots
     from pronote_operator.agent.web import admin_application, probe_application
     from pronote_operator.agent.work import Desk
+    from pronote_operator.agent.year_api import YearApi
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -72,10 +74,10 @@ async def serve(settings: AgentSettings) -> int:
         SnapshotMetrics(own.registry, settings.snapshots),
     )
     desk = Desk()
-    api = SnapshotApi(snapshots, desk, settings.volume)
-    guarded = admin_application(server, Token(settings.token_file), own, api)
+    apis = SnapshotApi(snapshots, desk, settings.volume), YearApi(server, settings.volume, settings.uai)
+    guarded = admin_application(server, Token(settings.token_file), own, apis)
     listeners = (
-        (probe_application(server, own), settings.probe_port, None),
+        (probe_application(server, own, ServedNote(server, settings.volume)), settings.probe_port, None),
         (guarded, settings.admin_port, certificate.context),
     )
     runners = []

@@ -87,6 +87,21 @@ class Server:
             return Health(True, "Ok", "")
         return Health(False, *_said(answer))
 
+    async def school_year(self) -> int:
+        """The school year that the server serves, by its ``/v1/info``; it tells from the first moment of its start.
+
+        Raises:
+            ServerError: no answer, or one without a year.
+        """
+        answer = await self._ask(self._quick, "GET", "/v1/info", seconds=PROBE_SECONDS, most=PROBE_BYTES)
+        try:
+            year = json.loads(answer.body)["schoolYear"] if answer.status == 200 else None
+        except (ValueError, KeyError, TypeError):
+            year = None
+        if isinstance(year, bool) or not isinstance(year, int):
+            raise ServerError("ServerAnswerInvalid", f"the server's /v1/info ({answer.status}) names no school year")
+        return year
+
     async def metrics(self) -> str:
         """The server's exposition, Prometheus text format.
 

@@ -6,16 +6,17 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from aiohttp import web
 
 from pronote_operator.agent import metrics
 from pronote_operator.agent.allowlist import BODY_BYTES, Allowed, MethodNotAllowed, decide
+from pronote_operator.agent.answers import Api, answer
 from pronote_operator.agent.mounted import Token
+from pronote_operator.agent.served import ServedNote
 from pronote_operator.agent.server import CachedHealth, Server, ServerError
-from pronote_operator.agent.snapshot_api import SnapshotApi
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ _STATUS_OF: Final = {"ServerUnreachable": 503, "ServerTimedOut": 504}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def probe_application(server: Server, own: metrics.AgentMetrics) -> web.Application:
+def probe_application(server: Server, own: metrics.AgentMetrics, served: ServedNote) -> web.Application:
     """``/livez`` (the agent), ``/readyz`` and ``/server/livez`` (the server's), ``/metrics`` (both)."""
 
     async def live(_request: web.Request) -> web.Response:
@@ -50,16 +51,14 @@ def probe_application(server: Server, own: metrics.AgentMetrics) -> web.Applicat
 
     application = web.Application(client_max_size=1024)
     application.router.add_get("/livez", live)
-    application.router.add_get("/readyz", _health_handler(CachedHealth(server, "/readyz")))
+    application.router.add_get("/readyz", _health_handler(CachedHealth(server, "/readyz"), served.write))
     application.router.add_get("/server/livez", _health_handler(CachedHealth(server, "/livez")))
     application.router.add_get("/metrics", exposition)
     return application
 
 
-def admin_application(
-    server: Server, token: Token, own: metrics.AgentMetrics, snapshots: SnapshotApi
-) -> web.Application:
-    """Snapshots, and the allow-listed proxy to the server's admin API; every request needs the bearer token."""
+def admin_application(server: Server, token: Token, own: metrics.AgentMetrics, apis: Sequence[Api]) -> web.Application:
+    """The agent's own requests, and the allow-listed proxy to the server's; every request needs the bearer token."""
 
     @web.middleware
     async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -78,14 +77,15 @@ def admin_application(
         scheme, _, presented = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token.matches(presented.strip()):
             return _error(401, "Unauthorized", "a bearer token is needed", {"WWW-Authenticate": "Bearer"})
-        match snapshots.route(request.method, request.raw_path):
-            case None:
-                pass
-            case tuple() as methods:
-                return _error(405, "MethodNotAllowed", "not with this method", {"Allow": ", ".join(methods)})
-            case route:
-                body = await _body(request, BODY_BYTES)
-                return await snapshots.answer(route, body) if isinstance(body, bytes) else body
+        for api in apis:
+            match api.route(request.method, request.raw_path):
+                case None:
+                    continue
+                case tuple() as methods:
+                    return _error(405, "MethodNotAllowed", "not with this method", {"Allow": ", ".join(methods)})
+                case route:
+                    body = await _body(request, BODY_BYTES)
+                    return await answer(route, body) if isinstance(body, bytes) else body
         match decide(request.method, request.raw_path):
             case None:
                 return _error(404, "NotFound", "there is no such resource")
@@ -117,7 +117,7 @@ async def _forward(server: Server, request: web.Request, allowed: Allowed) -> we
     if allowed.document and not _is_document(request.content_type, body):
         return _error(400, "InvalidRequest", "the body must be a JSON object, sent as application/json")
     try:
-        answer = await server.forward(
+        told = await server.forward(
             allowed.method,
             allowed.path,
             seconds=allowed.seconds,
@@ -126,7 +126,7 @@ async def _forward(server: Server, request: web.Request, allowed: Allowed) -> we
         )
     except ServerError as error:
         return _error(_STATUS_OF.get(error.reason, 502), error.reason, error.message)
-    return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+    return web.Response(status=told.status, headers=told.headers, body=told.body)
 
 
 def _is_document(content_type: str, body: bytes) -> bool:
@@ -136,10 +136,12 @@ def _is_document(content_type: str, body: bytes) -> bool:
         return False
 
 
-def _health_handler(health: CachedHealth) -> Handler:
+def _health_handler(health: CachedHealth, when_good: Callable[[], Awaitable[None]] | None = None) -> Handler:
     async def handler(_request: web.Request) -> web.Response:
         found = await health.get()
         if found.good:
+            if when_good is not None:
+                await when_good()
             return web.json_response({"ready": True})
         return web.json_response({"ready": False, "reason": found.reason, "message": found.message}, status=503)
 

@@ -15,7 +15,7 @@ PLAN_VERSION = "v1"
 
 
 def data_plan(ctx: BuildContext) -> dict[str, Any]:
-    """The plan for a base: its identity, the school year to serve, how the very first base is made, what to restore."""
+    """The plan for a base: its identity, the school year to serve, how bases are made, what to restore."""
     plan: dict[str, Any] = {
         "plan": PLAN_VERSION,
         "namespace": ctx.namespace,
@@ -24,6 +24,8 @@ def data_plan(ctx: BuildContext) -> dict[str, Any]:
         "schoolYear": ctx.school_year,
         "source": ctx.base.spec.source.to_manifest(),
     }
+    if ctx.new_year is not None and ctx.new_year < ctx.school_year:
+        plan["newYear"] = {"from": ctx.new_year}
     if ctx.restore is not None:
         plan["restore"] = {"requestId": ctx.restore.request_id, "snapshot": ctx.restore.snapshot}
     return plan

@@ -83,6 +83,33 @@ class Agent:
         """What `prepare` did to the data volume. Raises AgentError."""
         return await self._once("GET", "/v1/preparation")
 
+    async def years(self) -> list[Json]:
+        """The bases on the data volume, oldest first. Raises AgentError; its reason is `NotFound` for an older agent.
+
+        Returns:
+            `schoolYear`, `state` (`InService`, `Prepared` or `Kept`) and `createdTime` (None: not known) of each, as in
+            the `bases` of a PronoteBase's status.
+        """
+        found = (await self._once("GET", "/v1/years")).get("years")
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+            raise AgentError("AnswerInvalid", "the agent's answer lists no years")
+        return found
+
+    async def prepare_year(self, school_year: int, passing: int) -> Json:
+        """Have the coming year's empty base made beside the one in service, unless it is there. Raises AgentError.
+
+        Reasons that ask for a person: `SchoolYearMissing`, `SchoolYearDamaged`. An older agent answers `NotFound`: the
+        base is made at the turn then.
+
+        Args:
+            school_year: that is made; the same request again is answered alike.
+            passing: the year in service.
+
+        Returns:
+            `schoolYear`, `state` and `createdTime` of the base.
+        """
+        return (await self._ask("PUT", f"/v1/years/{school_year}", {"from": passing}))[1]
+
     async def site(self) -> Json:
         """The site document in force. Raises AgentError; its reason is `NothingPublished` when there is none."""
         return await self._once("GET", "/v1/site")

@@ -17,6 +17,10 @@ and, by event:
   kind, ``schoolYear`` the year it makes; ``message`` of an ``end`` says what was made. A ``begin`` without ``end`` is a
   step that was interrupted: it is carried out again. An ``end`` is written only when what the step made is durable, and
   a key never ends twice.
+- ``begin`` and ``end`` likewise of a turn of the year, with ``schoolYear`` the year that they are about: ``newYear``
+  makes its base, ``turn`` puts it in service (its ``begin`` is before the first server's start), ``year`` notes every
+  other change of the year in service, ``putAway`` puts the folder of a failed turn away; and the ``end`` of ``served``
+  is written by the agent before the first one is let in. See `turns`.
 - ``begin``, ``safety``, ``swap``, ``fault`` and ``end`` of a restore: ``key`` is ``restore-<requestId>`` and ``step``
   ``restore``. ``begin`` (one for each try) has ``requestId``, ``snapshot``, ``schoolYear``, and in ``safetySnapshot``
   the name that the safety snapshot will have; ``safety`` has the name that it has, or null when nothing was in service;
@@ -70,6 +74,11 @@ RESERVE: Final = (b"Room for the last lines of the journal on a full volume.\n" 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 Record = dict[str, object]
+
+
+def restore_key(request_id: str) -> str:
+    """What a request for a restore is called in the journal."""
+    return f"restore-{request_id}"
 
 
 @dataclass(frozen=True)

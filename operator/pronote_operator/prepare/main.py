@@ -12,11 +12,11 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from pronote_operator.prepare.clock import now
 from pronote_operator.prepare.outcome import (
     EXIT_INTERNAL,
     EXIT_IO,
@@ -91,7 +91,7 @@ def _tried(environment: Mapping[str, str]) -> tuple[Outcome, DataPlan | None, di
     detail: dict[str, str] = {}
     try:
         plan = parse_plan(environment.get("PRONOTE_DATA_PLAN", ""))
-        outcome = carry_out(plan, places_of(environment), _now)
+        outcome = carry_out(plan, places_of(environment), now)
     except RefusedError as refused:
         outcome = Outcome("Refused", refused.reason, refused.message, EXIT_REFUSED)
     except RetryError as later:
@@ -138,13 +138,8 @@ def _report(outcome: Outcome, path: str, detail: Mapping[str, str]) -> None:
 
 
 def _log(severity: str, members: Mapping[str, object]) -> None:
-    line = json.dumps({"timestamp": _now(), "severity": severity, "logger": "pronote-prepare", **members})
+    line = json.dumps({"timestamp": now(), "severity": severity, "logger": "pronote-prepare", **members})
     os.write(sys.stderr.fileno(), line.encode() + b"\n")
-
-
-def _now() -> str:
-    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{nanoseconds // 1_000_000:03d}Z"
 
 
 if __name__ == "__main__":

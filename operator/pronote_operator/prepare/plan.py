@@ -87,6 +87,13 @@ class RestoreRequest(_Strict):
     snapshot: SnapshotName
 
 
+class NewYear(_Strict):
+    """The base of the plan's school year may be made new, and empty, beside that of the passing year."""
+
+    past: Annotated[int, Field(alias="from", ge=2000, le=2999)]
+    """The passing school year: its base is kept, with its grid; those of earlier years are removed at the turn."""
+
+
 class DataPlan(_Strict):
     """One plan, version ``v1``. ``namespace`` and ``name`` are the base's, for logs and the journal."""
 
@@ -96,6 +103,7 @@ class DataPlan(_Strict):
     uai: str
     school_year: Annotated[int, Field(ge=2000, le=2999)]
     source: Source
+    new_year: NewYear | None = None
     restore: RestoreRequest | None = None
 
     @field_validator("uai")
@@ -105,6 +113,14 @@ class DataPlan(_Strict):
         if problem:
             raise ValueError(problem)
         return uai
+
+    @model_validator(mode="after")
+    def _later_year(self) -> Self:
+        if self.new_year is not None and self.new_year.past >= self.school_year:
+            raise ValueError(
+                f"newYear.from ({self.new_year.past}) must be earlier than schoolYear ({self.school_year})"
+            )
+        return self
 
 
 def parse_plan(text: str) -> DataPlan:

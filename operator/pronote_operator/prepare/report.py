@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from pronote_operator.prepare.journal import KEPT_RESTORES, History, Record, read_history
+from pronote_operator.prepare.turns import STEPS
 from pronote_operator.prepare.volume import Layout
 
 SOURCES: Final = ("empty", "hnot", "snapshot")
+
+TOLD_YEARS: Final = 20
+"""Steps of turns that are told; a turn has three."""
 
 
 def read_preparation(volume: str) -> dict[str, object]:
@@ -21,19 +25,29 @@ def read_preparation(volume: str) -> dict[str, object]:
 
 
 def preparation(history: History) -> dict[str, object]:
-    """The restores (newest last) and the ended steps of the source.
+    """The restores, the ended steps of the source, and those of turns of the year; newest last.
 
     ``{"restores": [{"requestId", "snapshot", "safetySnapshot": str | None, "result", "reason", "message",
-    "startedTime", "completedTime": str | None}], "source": {"kind": str | None, "steps": [{"name", "message"}]}}``;
-    ``result`` is ``Running``, ``Succeeded`` or ``Failed``.
+    "startedTime", "completedTime": str | None}], "source": {"kind": str | None, "steps": [{"name", "message"}]},
+    "years": [{"name", "schoolYear", "message", "time"}]}``; ``result`` is ``Running``, ``Succeeded`` or ``Failed``.
     """
     steps = [record for record in history.records if record["event"] == "end" and record.get("step") in SOURCES]
+    turns = [record for record in history.records if record["event"] == "end" and record.get("step") in STEPS]
     return {
         "restores": _restores(history),
         "source": {
             "kind": steps[0]["step"] if steps else None,
             "steps": [{"name": step["key"], "message": step.get("message", "")} for step in steps],
         },
+        "years": [
+            {
+                "name": step["key"],
+                "schoolYear": step.get("schoolYear"),
+                "message": step.get("message", ""),
+                "time": step["time"],
+            }
+            for step in turns[-TOLD_YEARS:]
+        ],
     }
 
 

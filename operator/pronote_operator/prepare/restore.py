@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Final
 
 from pronote_operator.prepare import disk, swap
-from pronote_operator.prepare.journal import History, Journal
+from pronote_operator.prepare.journal import History, Journal, restore_key
 from pronote_operator.prepare.outcome import RefusedError, RetryError
 from pronote_operator.prepare.places import Places
 from pronote_operator.prepare.plan import DataPlan, RestoreRequest
-from pronote_operator.prepare.restores import MAX_TRIES, STEP, OpenRestore, Restored, open_restore, restore_key
+from pronote_operator.prepare.restores import MAX_TRIES, STEP, OpenRestore, Restored, open_restore
 from pronote_operator.prepare.safety import UNKNOWN_VERSION, Safety, safety_name, take_safety
 from pronote_operator.prepare.sqlite import base_problem, is_open_elsewhere
 from pronote_operator.prepare.stored import MENDED_NEXT, need_room, own_repository, usable

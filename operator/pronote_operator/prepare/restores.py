@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from pronote_operator.prepare.journal import History
+from pronote_operator.prepare.journal import History, restore_key
 from pronote_operator.prepare.plan import DataPlan, RestoreRequest
 
 STEP: Final = "restore"
@@ -13,11 +13,6 @@ STEP: Final = "restore"
 MAX_TRIES: Final = 3
 """Tries that may begin for one request. A try that ends, ends the request; only one that is killed, or that fails for a
 fault of the volume, leaves room for the next. So nothing that the restore does can keep a school out of service."""
-
-
-def restore_key(request_id: str) -> str:
-    """What a request is called in the journal."""
-    return f"restore-{request_id}"
 
 
 @dataclass(frozen=True)

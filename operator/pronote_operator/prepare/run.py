@@ -1,9 +1,9 @@
 """One run of prepare: look, decide, and only then write.
 
 A restore comes first: it replaces whatever the source made or would make, and works on a volume that the source has
-nothing to do with any more. A refused source writes nothing at all. An accepted one makes the volume's folders, takes
-possession of the volume in the journal, sweeps what killed runs left, and carries out its steps. When there is nothing
-to do, nothing is written either.
+nothing to do with any more. Then come the steps of the source, or of a turn of the year. What is refused writes nothing
+at all. What is accepted makes the volume's folders, takes possession of the volume in the journal, sweeps what killed
+runs left, and carries out its steps. When there is nothing to do, nothing is written either.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 from pronote_operator.prepare import disk
 from pronote_operator.prepare.journal import Journal
-from pronote_operator.prepare.outcome import EXIT_OK, EXIT_REFUSED, Outcome, RefusedError
+from pronote_operator.prepare.outcome import EXIT_IO, EXIT_OK, EXIT_REFUSED, Outcome, RefusedError, RetryError
 from pronote_operator.prepare.places import Places
 from pronote_operator.prepare.plan import DataPlan
 from pronote_operator.prepare.restores import is_due
-from pronote_operator.prepare.steps import Step, Verdict, steps_of
+from pronote_operator.prepare.steps import Step, Verdict, perform, steps_of
 from pronote_operator.prepare.sweep import sweep
 from pronote_operator.prepare.volume import Layout, VolumeView, lock, view
 
@@ -51,18 +51,30 @@ def carry_out(plan: DataPlan, places: Places, now: Callable[[], str]) -> Outcome
             restored = _settled(plan, places, layout, volume, now)
             volume = view(layout)
         try:
-            outcome = _sourced(plan, places, layout, volume, now)
+            changed = _carried_out(plan, places, layout, volume, now)
+            outcome = None
         except RefusedError as refused:
             if restored is None:
                 raise
             outcome = Outcome("Refused", refused.reason, refused.message, EXIT_REFUSED)
+        except RetryError as later:
+            if restored is None:
+                raise
+            outcome = Outcome("Failed", later.reason, later.message, EXIT_IO)
     finally:
         os.close(guard)
-    if restored is None:
-        return outcome
-    if restored.result == "Succeeded" and outcome.exit_code == EXIT_OK:
-        outcome = Outcome("Done", "Prepared", f"school year {plan.school_year} is prepared (restored)", EXIT_OK)
-    return replace(outcome, restored=restored)
+    if outcome is None:
+        if restored is not None and restored.result == "Succeeded":
+            changed = ["restored", *changed]
+        outcome = _prepared(plan, changed)
+    return outcome if restored is None else replace(outcome, restored=restored)
+
+
+def _prepared(plan: DataPlan, changed: list[str]) -> Outcome:
+    if not changed:
+        return Outcome("Unchanged", "AlreadyPresent", f"school year {plan.school_year} is present", EXIT_OK)
+    done = ", ".join(changed)
+    return Outcome("Done", "Prepared", f"school year {plan.school_year} is prepared ({done})", EXIT_OK)
 
 
 def _settled(
@@ -76,21 +88,13 @@ def _settled(
         return settle(plan, places, layout, volume, journal)
 
 
-def _sourced(plan: DataPlan, places: Places, layout: Layout, volume: VolumeView, now: Callable[[], str]) -> Outcome:
-    steps = () if _is_replaced(plan, volume) else steps_of(plan, places)
-    verdicts = [(step, step.assess(volume)) for step in steps]
+def _carried_out(
+    plan: DataPlan, places: Places, layout: Layout, volume: VolumeView, now: Callable[[], str]
+) -> list[str]:
+    """Carry out the steps other than a restore; return the names of those that were not done yet."""
+    verdicts = [(step, step.assess(volume)) for step in steps_of(plan, places, volume)]
     _apply(plan, layout, volume, verdicts, now)
-    changed = [step for step, verdict in verdicts if verdict != "AlreadyDone"]
-    if not changed:
-        return Outcome("Unchanged", "AlreadyPresent", f"school year {plan.school_year} is present", EXIT_OK)
-    done = ", ".join(step.key for step in changed)
-    return Outcome("Done", "Prepared", f"school year {plan.school_year} is prepared ({done})", EXIT_OK)
-
-
-def _is_replaced(plan: DataPlan, volume: VolumeView) -> bool:
-    """Whether a restore has put another base in place of what the source made: nothing is added to that one."""
-    folder = volume.year(plan.school_year)
-    return folder is not None and folder.has_base and volume.history.was_restored(plan.school_year)
+    return [step.key for step, verdict in verdicts if verdict != "AlreadyDone"]
 
 
 def _check_owner(plan: DataPlan, volume: VolumeView) -> None:
@@ -110,13 +114,7 @@ def _apply(
     with _opened_journal(plan, layout, volume, now) as journal:
         sweep(layout, volume, journal)
         for step, verdict in todo:
-            said = {"key": step.key, "step": step.kind, "schoolYear": step.school_year}
-            if verdict == "RecordEnd":
-                journal.append("end", **said, message="an earlier run made it")
-                continue
-            if not volume.history.begun(step.key):
-                journal.append("begin", **said)
-            journal.append("end", **said, message=_built(step, layout))
+            perform(step, verdict, layout, journal, volume)
 
 
 def _make_folders(layout: Layout) -> None:
@@ -135,13 +133,3 @@ def _opened_journal(plan: DataPlan, layout: Layout, volume: VolumeView, now: Cal
         yield journal
     finally:
         journal.close()
-
-
-def _built(step: Step, layout: Layout) -> str:
-    try:
-        return step.carry_out(layout)
-    except Exception:
-        # The next run would sweep it too, and say so in the journal: a line for each of many tries.
-        with contextlib.suppress(OSError):
-            disk.remove_tree(layout.staging(step.school_year))
-        raise

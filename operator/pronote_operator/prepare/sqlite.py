@@ -54,6 +54,17 @@ def is_openable(path: str) -> bool:
     return True
 
 
+def has_pupils(path: str) -> bool:
+    """Whether there may be a pupil in a base that nobody has open: also where that cannot be told."""
+    try:
+        # Not as it is: what a killed server wrote may be in its log only.
+        with contextlib.closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)) as base:
+            base.execute("PRAGMA trusted_schema = OFF")
+            return base.execute("SELECT 1 FROM pupils LIMIT 1").fetchone() is not None
+    except sqlite3.Error:
+        return True
+
+
 def has_log(folder: str, name: str) -> bool:
     """Whether there is something beside a base without which it is not complete, or not consistent."""
     for suffix in ("-wal", "-journal"):

@@ -1,4 +1,4 @@
-"""The steps of a source: what each of them asks of a volume, and how it is carried out.
+"""The steps of a plan, other than a restore: what each of them asks of a volume, and how it is carried out.
 
 A step first looks (`assess`, writes nothing) and only then acts (`carry_out`). Acting is idempotent and may be killed
 at any instruction: what is new is built aside, in `Layout.staging`, synced, and renamed into place. Each source has a
@@ -7,12 +7,19 @@ module of its own, imported only when a plan names it.
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+import contextlib
+from typing import TYPE_CHECKING, Literal, Protocol
 
+from pronote_operator.prepare import disk
+from pronote_operator.prepare.journal import Journal
 from pronote_operator.prepare.outcome import RefusedError
 from pronote_operator.prepare.places import Places
-from pronote_operator.prepare.plan import DataPlan
+from pronote_operator.prepare.turns import is_turned_to, year_in_service, years_to_put_away
 from pronote_operator.prepare.volume import Layout, VolumeView
+
+if TYPE_CHECKING:
+    # The agent, which is small, uses this module too.
+    from pronote_operator.prepare.plan import DataPlan
 
 Verdict = Literal["AlreadyDone", "CarryOut", "RecordEnd"]
 """``RecordEnd``: an earlier run made all of it and was killed before it could say so in the journal."""
@@ -23,7 +30,7 @@ class Step(Protocol):
 
     @property
     def kind(self) -> str:
-        """The member of ``source`` that the step belongs to: ``empty``, ``hnot`` or ``snapshot``."""
+        """The member of ``source`` that it belongs to (``empty``, ``hnot``, ``snapshot``), or one of `turns.STEPS`."""
 
     @property
     def key(self) -> str:
@@ -31,7 +38,7 @@ class Step(Protocol):
 
     @property
     def school_year(self) -> int:
-        """The school year that the step makes."""
+        """The school year that the step makes, or is about."""
 
     def assess(self, volume: VolumeView) -> Verdict:
         """Decide, without touching the data volume.
@@ -50,6 +57,32 @@ class Step(Protocol):
             RefusedError: what was read turned out not to be good; nothing was put in place.
             OSError: the volume failed; carrying out again is safe.
         """
+
+
+def perform(step: Step, verdict: Verdict, layout: Layout, journal: Journal, volume: VolumeView) -> None:
+    """Carry a step out that is not done yet, and tell the journal of it.
+
+    Args:
+        verdict: of `Step.assess`.
+        volume: as it was seen then.
+
+    Raises:
+        RefusedError, RetryError, OSError: as `Step.carry_out`; what it had built aside is removed.
+    """
+    said = {"key": step.key, "step": step.kind, "schoolYear": step.school_year}
+    if verdict == "RecordEnd":
+        journal.append("end", **said, message="an earlier run made it")
+        return
+    if not volume.history.begun(step.key):
+        journal.append("begin", **said)
+    try:
+        message = step.carry_out(layout)
+    except Exception:
+        # The next run would sweep it too, and say so in the journal: a line for each of many tries.
+        with contextlib.suppress(OSError):
+            disk.remove_tree(layout.staging(step.school_year))
+        raise
+    journal.append("end", **said, message=message)
 
 
 def first_base(step: Step, volume: VolumeView) -> Verdict:
@@ -71,19 +104,47 @@ def first_base(step: Step, volume: VolumeView) -> Verdict:
             "nothing is made over it",
         )
     if volume.years or volume.history.years_made:
-        raise RefusedError("SchoolYearMissing", _missing(step.school_year, volume))
+        raise RefusedError("SchoolYearMissing", missing_year(step.school_year, volume))
     return "CarryOut"
 
 
-def _missing(school_year: int, volume: VolumeView) -> str:
+def missing_year(school_year: int, volume: VolumeView) -> str:
+    """Say that a year is not on a volume, and what is."""
     present = ", ".join(str(year) for year in volume.years_present) or "none"
     text = f"school year {school_year} is not on the volume; years present: {present}"
     made = ", ".join(str(year) for year in volume.history.years_made)
     return f"{text}; the journal says that a base was made for: {made}" if made else text
 
 
-def steps_of(plan: DataPlan, places: Places) -> tuple[Step, ...]:
-    """The steps that a plan's source asks for, in the order of carrying out."""
+def steps_of(plan: DataPlan, places: Places, volume: VolumeView) -> tuple[Step, ...]:
+    """The steps that a plan asks for, in the order of carrying out.
+
+    The source makes the very first base of a volume, and has no part in a turn of the year.
+    """
+    history, year = volume.history, plan.school_year
+    first: tuple[Step, ...] = ()
+    last: tuple[Step, ...] = ()
+    if year_in_service(history) is not None:
+        from pronote_operator.prepare.turn import PutAway, YearInService
+
+        first = tuple(PutAway(other, history) for other in years_to_put_away(plan, history))
+        last = (YearInService(year, history),)
+    if plan.new_year is None or not (volume.years or history.years_made):
+        return (*first, *_source_steps(plan, places, volume), *last)
+    from pronote_operator.prepare.new_year import NewYearBase
+    from pronote_operator.prepare.turn import Turn
+
+    past = plan.new_year.past
+    made, turn = NewYearBase(plan.uai, year, past, Layout(places.volume), history), Turn(year, past, history)
+    # A turn tells of the change itself.
+    return (*first, made, turn, *(last if is_turned_to(history, year) else ()))
+
+
+def _source_steps(plan: DataPlan, places: Places, volume: VolumeView) -> tuple[Step, ...]:
+    folder = volume.year(plan.school_year)
+    if folder is not None and folder.has_base and volume.history.was_restored(plan.school_year):
+        # A restore has put another base in place of what the source made: nothing is added to that one.
+        return ()
     if plan.source.hnot is not None:
         from pronote_operator.prepare.hnot import hnot_steps
 

@@ -67,6 +67,14 @@ class Layout:
         """Where a replaced folder of a school year is until it is removed."""
         return f"{self.own}/replaced-{school_year}"
 
+    def put_away(self, school_year: int, number: int) -> str:
+        """Where the folder of a year is kept that people worked in and that a roll went back from.
+
+        Args:
+            number: from 1; a year may be put away more than once.
+        """
+        return f"{self.own}/put-away-{school_year}" + ("" if number == 1 else f"-{number}")
+
 
 @dataclass(frozen=True)
 class YearFolder:

@@ -21,12 +21,14 @@ from cryptography.x509.oid import NameOID
 
 from pronote_operator.agent.metrics import AgentMetrics
 from pronote_operator.agent.mounted import Certificate, Token
+from pronote_operator.agent.served import ServedNote
 from pronote_operator.agent.server import Server
 from pronote_operator.agent.snapshot_api import SnapshotApi
 from pronote_operator.agent.snapshot_metrics import SnapshotMetrics
 from pronote_operator.agent.snapshots import Snapshots
 from pronote_operator.agent.web import admin_application, probe_application
 from pronote_operator.agent.work import Desk
+from pronote_operator.agent.year_api import YearApi
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -203,11 +205,12 @@ async def running_agent(root: Path, admin_url: str, volume: Path, join_seconds: 
     folder = root / "snapshots"
     snapshots = Snapshots(client, volume, folder, root / "key", "0750654D", SnapshotMetrics(own.registry, folder))
     desk = Desk(join_seconds)
+    apis = SnapshotApi(snapshots, desk, volume), YearApi(client, volume, "0750654D")
     runners = []
     for application, context in (
-        (probe_application(client, own), None),
+        (probe_application(client, own, ServedNote(client, volume)), None),
         (
-            admin_application(client, Token(root / "agent/token"), own, SnapshotApi(snapshots, desk, volume)),
+            admin_application(client, Token(root / "agent/token"), own, apis),
             certificate.context,
         ),
     ):

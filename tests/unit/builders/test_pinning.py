@@ -85,6 +85,7 @@ def test_what_the_server_re_reads_restarts_nothing(spec: dict[str, Any]) -> None
     [
         context(version="2026.2.6"),
         context(school_year=2027),
+        replace(context(), new_year=2025),
         context({"resources": {"limits": {"memory": "1Gi"}}}),
         context({"superAdmin": {"secretName": "ours"}}),
         replace(context(), release=Release("2026.2.5", "mirror/pronote-server:2026.2.5")),

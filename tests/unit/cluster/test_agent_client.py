@@ -84,6 +84,33 @@ async def test_work_is_asked_for_until_it_is_done(agent: Agent, script: Script) 
     assert script.seen == [("POST", "/v1/snapshots", ORDER, f"Bearer {TOKEN}")] * 3
 
 
+async def test_the_years_of_a_volume_are_listed_and_the_coming_one_is_made(agent: Agent, script: Script) -> None:
+    prepared = {"schoolYear": 2027, "state": "Prepared", "createdTime": "2027-08-15T00:00:00.000Z"}
+    script.say(200, prepared)
+    script.say(200, {"years": [prepared]})
+    assert await agent.prepare_year(2027, 2026) == prepared
+    assert await agent.years() == [prepared]
+    assert [(method, path, body) for method, path, body, _ in script.seen] == [
+        ("PUT", "/v1/years/2027", {"from": 2026}),
+        ("GET", "/v1/years", None),
+    ]
+
+
+@pytest.mark.parametrize("answer", [{}, {"years": None}, {"years": ["2026"]}])
+async def test_an_answer_that_lists_no_years_is_none(agent: Agent, script: Script, answer: Any) -> None:
+    script.say(200, answer)
+    with pytest.raises(AgentError) as raised:
+        await agent.years()
+    assert raised.value.reason == "AnswerInvalid"
+
+
+async def test_a_year_that_cannot_be_made_is_told_with_the_agents_reason(agent: Agent, script: Script) -> None:
+    script.say(409, {"reason": "SchoolYearMissing", "message": "2025 is not on the volume"})
+    with pytest.raises(AgentError) as raised:
+        await agent.prepare_year(2026, 2025)
+    assert (raised.value.reason, raised.value.not_tried) == ("SchoolYearMissing", False)
+
+
 async def test_each_question_has_its_place(agent: Agent, script: Script) -> None:
     for _ in range(6):
         script.say(200, {})

@@ -9,7 +9,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from pronote_operator.prepare.restores import restore_key
+from pronote_operator.prepare.journal import restore_key
 from pronote_operator.snapshots import Repository, StoredSnapshot
 from tests.volumes.prepare.conftest import PLAN, Volume, make_volume
 

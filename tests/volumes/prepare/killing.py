@@ -23,11 +23,14 @@ from types import BuiltinFunctionType
 from typing import Any, Literal
 
 from pronote_operator.prepare import empty as _empty  # noqa: F401 - imported early, so that a run imports nothing
+from pronote_operator.prepare import grid as _grid  # noqa: F401 - likewise
 from pronote_operator.prepare import hnot as _hnot  # noqa: F401 - likewise
 from pronote_operator.prepare import main
 from pronote_operator.prepare import restore as _restore  # noqa: F401 - likewise
 from pronote_operator.prepare import run as _run  # noqa: F401 - likewise
 from pronote_operator.prepare import sqlite as _sqlite  # noqa: F401 - likewise
+from pronote_operator.prepare import turn as _turn  # noqa: F401 - likewise
+from pronote_operator.prepare import years as _years
 from pronote_operator.snapshots import reserve
 
 How = Literal["before", "after", "torn", "ENOSPC", "EIO"]
@@ -186,7 +189,19 @@ def _child(environment: dict[str, str], point: Point | None, trace: int) -> None
         call = getattr(posix, name)
         if isinstance(call, BuiltinFunctionType) and hasattr(os, name) and name not in _NOT_COUNTED:
             setattr(os, name, counted(name, call))
-    exit_now(main.run(environment))
+    exit_now(_task(environment))
+
+
+def _task(environment: dict[str, str]) -> int:
+    """What is run: prepare, or with ``MAKE_YEAR`` (the coming and the passing year) what the agent does for a PUT."""
+    if "MAKE_YEAR" not in environment:
+        return main.run(environment)
+    year, past = map(int, environment["MAKE_YEAR"].split())
+    try:
+        _years.make_year(environment["PRONOTE_VOLUME"], "0750654D", year, past, lambda: "2026-08-15T00:00:00.000Z")
+    except OSError:
+        return 74
+    return 0
 
 
 class Camera:

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from pronote_operator.prepare.journal import COMPACT_BYTES, Journal, read_history
+from pronote_operator.prepare.journal import COMPACT_BYTES, Journal, read_history, restore_key
 from pronote_operator.prepare.report import preparation
-from pronote_operator.prepare.restores import open_restore, restore_key
+from pronote_operator.prepare.restores import open_restore
 from tests.volumes.prepare.conftest import Volume
 
 
