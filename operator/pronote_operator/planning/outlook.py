@@ -100,7 +100,8 @@ def outlook(base: RollingBase, now: datetime) -> Outlook:
     channel, there, tz = base.channel, base.facts.template.runs, base.school.tz
     year = year_plan(base.school, now)
     release = release_plan(channel.releases, tz, now, (there.version, there.image))
-    due = roll_due(there, release, year, now, closes(channel.window, tz, now))
+    alone = (release.version is None) != (year.turn is None)
+    due = roll_due(there, release, year, now, closes(channel.window, tz, now) if alone else None)
     wish = Wish(base.uid, channel.uid, channel.generation, due.target, may_begin=False, deadline=channel.deadline)
     times = (moment for moment in (year.again, release.next, due.comes) if moment is not None and moment > now)
     return Outlook(year, release, due, wish, _member(base, year, release, due, wish), min(times, default=None))
@@ -154,9 +155,11 @@ def _failed(base: RollingBase, roll: Roll | None) -> int | None:
     # One that is stalled in the middle of its restart gives its place to the next: it must count, or a release that
     # stalls everybody would never halt.
     stuck = base.stalled and roll.phase is RollPhase.RESTARTING
+    if not roll.failed and not stuck:
+        return None
     channel = base.channel
     ours = roll.id == roll_id(base.uid, channel.uid, channel.generation, roll.to)
-    return channel.generation if ours and (roll.failed or stuck) else None
+    return channel.generation if ours else None
 
 
 def _lacks(base: RollingBase, year: YearPlan) -> tuple[str, ...]:

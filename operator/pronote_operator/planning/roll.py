@@ -91,9 +91,7 @@ def further(one: Roll | None, other: Roll | None) -> Roll | None:
     """Of two records of a base's last roll, the one that knows more: the later roll, or the same one further on."""
     if one is None or other is None:
         return one or other
-    if one.id != other.id:
-        return max(one, other, key=lambda roll: roll.started)
-    return max(one, other, key=lambda roll: _ORDER[roll.phase])
+    return max(one, other, key=lambda roll: (roll.started, _ORDER[roll.phase]))
 
 
 def roll_manifest(roll: Roll) -> dict[str, Any]:

@@ -210,8 +210,8 @@ def noted(
 
 def all_done(school: School) -> YearDone:
     """What was done, by the status and by the volume: either may have been lost, neither is believed to undo."""
-    served = [year.school_year for year in school.years if year.state != "Prepared"]
     held = [year.school_year for year in school.years]
+    served = [year.school_year for year in school.years if year.state != "Prepared"]
     archived = [
         passing
         for name in school.snapshots
@@ -250,7 +250,7 @@ def year_plan(school: School, now: datetime) -> YearPlan:
         new_base=None if turn is not None else _new_base(school, done, turns, now),
         turn=turn,
         next_turn=None if turn is not None else _next_turn(school, done, turns, now),
-        again=min(at for each in turns for at in (each.archive, each.new_base, each.switchover) if at > now),
+        again=_next_date(turns, now),
         problem=problem,
     )
 
@@ -258,7 +258,7 @@ def year_plan(school: School, now: datetime) -> YearPlan:
 def _switchover(
     school: School, done: YearDone, turns: Sequence[Turn], now: datetime
 ) -> tuple[Switchover, DueTurn | None, YearProblem | None]:
-    newest = max((turn for turn in turns if turn.switchover <= now), key=lambda turn: turn.year)
+    newest = next(turn for turn in reversed(turns) if turn.switchover <= now)
     if school.pin is not None:
         return _pinned(school, newest.year)
     if newest.year <= school.serves:
@@ -289,7 +289,7 @@ def _pinned(school: School, current: int) -> tuple[Switchover, DueTurn | None, Y
 
 
 def _archive(school: School, done: YearDone, turns: Sequence[Turn], now: datetime) -> DueArchive | None:
-    newest = max((turn for turn in turns if turn.archive <= now), key=lambda turn: turn.year)
+    newest = next(turn for turn in reversed(turns) if turn.archive <= now)
     passing = newest.year - 1
     if passing < school.serves or newest.archive <= school.known_since or passing <= (done.archived or 0):
         # A base that already is of the coming year was archived when it turned.
@@ -298,7 +298,7 @@ def _archive(school: School, done: YearDone, turns: Sequence[Turn], now: datetim
 
 
 def _new_base(school: School, done: YearDone, turns: Sequence[Turn], now: datetime) -> DueNewBase | None:
-    newest = max((turn for turn in turns if turn.new_base <= now), key=lambda turn: turn.year)
+    newest = next(turn for turn in reversed(turns) if turn.new_base <= now)
     if school.new_base == "Manual" or school.pin is not None or newest.switchover <= now:
         # Past its switchover the turn makes it, if there still is one to come.
         return None
@@ -312,13 +312,18 @@ def _new_base(school: School, done: YearDone, turns: Sequence[Turn], now: dateti
 def _next_turn(school: School, done: YearDone, turns: Sequence[Turn], now: datetime) -> DueTurn | None:
     if school.pin is not None:
         return None
-    newest = max(turn.year for turn in turns if turn.switchover <= now)
-    first = turn_to(school.dates, school.tz, max(newest, school.serves, done.turned or 0) + 1)
+    newest = next(turn for turn in reversed(turns) if turn.switchover <= now)
+    first = turn_to(school.dates, school.tz, max(newest.year, school.serves, done.turned or 0) + 1)
     return DueTurn(first.year, school.serves, first.switchover)
 
 
+def _next_date(turns: Sequence[Turn], now: datetime) -> datetime:
+    coming = next(turn for turn in turns if turn.switchover > now)
+    return next(date for date in (coming.archive, coming.new_base, coming.switchover) if date > now)
+
+
 def _turns(dates: Dates, tz: str, now: datetime) -> tuple[Turn, ...]:
-    """The turns around `now`: for each of the three dates, one that has come and one that has not are among them."""
+    """The turns around `now`, by year: for each of the dates, one that has come and one that has not are among them."""
     return _turns_around(dates.year_end_archive, dates.new_base, dates.switchover, tz, local_date(tz, now).year)
 
 
@@ -351,4 +356,6 @@ def _archived_year(archive: str, new_base: str, switchover: str, tz: str, name: 
 
 
 def _newer(known: int | None, year: int | None) -> int | None:
-    return max((each for each in (known, year) if each is not None), default=None)
+    if known is None or year is None:
+        return year if known is None else known
+    return max(known, year)

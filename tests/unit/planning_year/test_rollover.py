@@ -186,6 +186,15 @@ def test_a_suspended_base_is_not_touched() -> None:
         assert step(WISH, replace(SERVING, suspended=True), roll, NOW + timedelta(days=1)) == Step(Wait(), roll)
 
 
+def test_a_template_that_somebody_changed_back_is_rolled_again() -> None:
+    done = replace(restarted(), phase=RollPhase.DONE, completed=NOW + 5 * MINUTE)
+    changed, later = replace(SERVING, noted=done), NOW + timedelta(days=3)
+    found = step(WISH, changed, done, later)
+    assert found.roll is not None
+    assert (found.roll.phase, found.roll.started) == (RollPhase.ARCHIVING, later)
+    assert step(WISH, changed, found.roll, later + MINUTE) == found
+
+
 def test_a_base_out_of_service_takes_no_roll_and_starts_with_what_is_due() -> None:
     stopped = replace(SERVING, in_service=False, has_pod=False, ready=False, newest_archive="archive-20260825T0230Z")
     assert step(WISH, stopped, None, NOW) == Step(Wait(), None)
