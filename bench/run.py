@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import creation, crosscheck, planner, quiet, reaction, restart, schools, snapshot_storage, web_load
+from bench import creation, crosscheck, planner, quiet, reaction, restart, schools, snapshot_storage, web_load, year
 from bench.bare import seconds_of_bare_loop
 from bench.figures import Figure
 from bench.hand import Hand, hand
@@ -18,7 +18,7 @@ from bench.stage import Stage
 from local_cluster import Cluster
 from local_cluster.progress import Progress
 
-LETTERS = "abcdefghi"
+LETTERS = "abcdefghij"
 ON_A_PLANE = frozenset("abcdef")
 """The figures that need a control plane."""
 BARE_BASES = 1000
@@ -68,6 +68,9 @@ def run(bases: int, letters: frozenset[str], folder: Path, progress: Progress) -
         outcome.figures += snapshot_storage.measure(progress)
     if "i" in letters:
         outcome.figures += web_load.measure(progress)
+    if "j" in letters:
+        with progress.step(f"(j) a school year of {year.BASES} bases in virtual time"):
+            outcome.figures += year.measure()
     outcome.figures = [figure for figure in outcome.figures if figure.key in letters]
     outcome.seconds = time.monotonic() - began
     return outcome

@@ -1,0 +1,314 @@
+"""How one base rolls from what it runs to what is due: the next step, whatever was seen and done before.
+
+Archive of what is in service, then one restart with the new image and the new data plan, then the server's own answer
+confirms. Not ready in time, or started on something else: back, once, to what was before and to the archive.
+
+`step` is called at every pass with what is known now. It names one action, and the roll as it is to be noted. Both are
+safe to repeat: an archive is asked for under its name, a template is what it is. So a pass may be killed between any
+two of them. The roll is noted in `status.roll`, and as an annotation of the StatefulSet: in one write with each change
+of template, and again when it has ended (see `to_annotate`). Either may be lost.
+
+A base out of service takes no roll. When it is put in service, it starts at once with what is due, outside of waves and
+windows: nobody is disturbed, and the newest archive on its volume is what going back restores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from pronote_operator.api.snapshots import SnapshotKind, snapshot_name
+from pronote_operator.planning.roll import ROLLBACK_PREFIX, Roll, RollPhase, further, roll_id
+from pronote_operator.planning.target import Target
+
+ARCHIVE_TIME = timedelta(hours=1)
+"""How long the archive may take; a base that cannot be archived is not rolled, and its roll has failed."""
+
+
+class ArchiveState(StrEnum):
+    """How the archive that the roll in flight asked for is."""
+
+    MISSING = "Missing"
+    """Not asked for yet, under way, or failed so far: to be asked for (again)."""
+    TAKEN = "Taken"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What the pod template of a base says of these things.
+
+    Args:
+        runs: image and school year.
+        new_year_from: member `newYear.from` of the data plan: `runs.school_year` may be made new beside the base of
+            this year; None where it must be there.
+        restore: request id and snapshot of the restore in the data plan; in an action None leaves it as it is.
+    """
+
+    runs: Target
+    new_year_from: int | None = None
+    restore: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RollFacts:
+    """What is seen of one base.
+
+    Args:
+        template: in force, by the StatefulSet and its annotations.
+        in_service: whether the spec wants the server to run.
+        has_pod: whether the StatefulSet asks for a pod (replicas above 0).
+        suspended: whether nothing may be touched.
+        ready: whether one pod of the template in force is ready and nothing is under way.
+        was_ready: whether a pod of the template in force was ready at any time: what was in service is not taken back
+            because it breaks before it was asked.
+        answer: version and school year that the server itself answers; None while unknown.
+        archive: state of the archive of the roll in flight.
+        refused: why `prepare` could not carry out the plan in force, in words; None when it could, or is not known.
+        newest_archive: name of the newest archive on the volume, None for none.
+        noted: the roll in the StatefulSet's annotation.
+    """
+
+    template: Template
+    in_service: bool = True
+    has_pod: bool = True
+    suspended: bool = False
+    ready: bool = True
+    was_ready: bool = False
+    answer: tuple[str, int] | None = None
+    archive: ArchiveState = ArchiveState.MISSING
+    refused: str | None = None
+    newest_archive: str | None = None
+    noted: Roll | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is wanted for one base.
+
+    Args:
+        uid: of the PronoteBase.
+        channel_uid, channel_generation: of the VersionChannel that it follows.
+        due: what it should run, None for what it runs.
+        may_begin: whether its turn has come (see `waves`): asked for a base that is in service and in no roll.
+        deadline: how long a restart may take.
+    """
+
+    uid: str
+    channel_uid: str
+    channel_generation: int
+    due: Target | None
+    may_begin: bool
+    deadline: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class AskArchive:
+    """Ask the agent for an archive, under this name; again and again is the same as once."""
+
+    kind: SnapshotKind
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Have this template in force, with the roll noted beside it."""
+
+    template: Template
+
+
+@dataclass(frozen=True, slots=True)
+class RollBack:
+    """Likewise, to go back."""
+
+    template: Template
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do before `until` unless something is seen to change; None: time changes nothing."""
+
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The roll ended well in this step; the year is settled if it turned one."""
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """The roll ended in this step, and the base is where it was; or it did, and what is due is not tried again."""
+
+
+Action = AskArchive | Restart | RollBack | Wait | Done | RolledBack
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What to do now, and the roll to note; equal to the one given where nothing changes."""
+
+    action: Action
+    roll: Roll | None
+
+
+def step(wish: Wish, facts: RollFacts, roll: Roll | None, now: datetime) -> Step:
+    """The next step of one base.
+
+    Args:
+        wish: what is wanted.
+        facts: what is seen.
+        roll: as `status.roll` tells it.
+        now: aware.
+    """
+    roll = further(roll, facts.noted)
+    now = now.astimezone(UTC).replace(microsecond=0)
+    if facts.suspended:
+        return Step(Wait(), roll)
+    if roll is not None and roll.phase is RollPhase.ARCHIVING and not _still_wanted(wish, facts, roll):
+        # Nothing was touched yet. Whatever is due instead is begun as if this had never been.
+        roll = facts.noted if facts.noted is not None and facts.noted.id != roll.id else None
+    if roll is None or not roll.in_flight:
+        return _consider(wish, facts, roll, now)
+    if roll.phase is RollPhase.ARCHIVING:
+        return _archiving(wish, facts, roll, now)
+    if not facts.in_service:
+        # Out of service on purpose: the time that it may take begins anew when it is put in service again.
+        return Step(Wait(), replace(roll, restarted=None))
+    if roll.restarted is None:
+        roll = replace(roll, restarted=now)
+    return (_restarting if roll.phase is RollPhase.RESTARTING else _rolling_back)(wish, facts, roll, now)
+
+
+def was_tried(wish: Wish, facts: RollFacts, roll: Roll | None) -> bool:
+    """Whether what is due was tried for the channel's present spec, and failed: then it is not tried again."""
+    if wish.due is None:
+        return False
+    known = further(roll, facts.noted)
+    name = roll_id(wish.uid, wish.channel_uid, wish.channel_generation, wish.due)
+    if known is not None and known.id == name and known.failed:
+        return True
+    # The restore in force tells the same, should the status be lost.
+    return facts.template.restore is not None and facts.template.restore[0] == f"{ROLLBACK_PREFIX}{name}"
+
+
+def to_annotate(roll: Roll | None, annotated: Roll | None) -> Roll | None:
+    """The roll that the StatefulSet's annotation is to hold; None where the one it has is right.
+
+    From the first change of the template on. Without the end of a roll in it, a lost status would leave one that seems
+    to be under way.
+    """
+    if roll is None or roll.phase is RollPhase.ARCHIVING or roll == annotated:
+        return None
+    return roll
+
+
+def archive_kind(roll: Roll) -> SnapshotKind:
+    """The kind of archive that a roll begins with: the year's last is kept apart."""
+    return SnapshotKind.YEAR_END_ARCHIVE if roll.turns_year else SnapshotKind.ARCHIVE
+
+
+def _still_wanted(wish: Wish, facts: RollFacts, roll: Roll) -> bool:
+    if facts.template.runs == roll.to:
+        return True
+    return wish.due == roll.to and facts.template.runs == roll.from_ and facts.in_service and facts.has_pod
+
+
+def _consider(wish: Wish, facts: RollFacts, roll: Roll | None, now: datetime) -> Step:
+    there, due = facts.template.runs, wish.due
+    if due is None or due == there:
+        return Step(Wait(), roll)
+    if was_tried(wish, facts, roll):
+        return Step(RolledBack(), roll)
+    if not facts.in_service:
+        return Step(Wait(), roll)
+    begun = Roll(
+        id=roll_id(wish.uid, wish.channel_uid, wish.channel_generation, due),
+        phase=RollPhase.ARCHIVING,
+        channel_generation=wish.channel_generation,
+        from_=there,
+        to=due,
+        started=now,
+    )
+    if not facts.has_pod:
+        return _restart(facts, replace(begun, snapshot=facts.newest_archive), now)
+    if not wish.may_begin:
+        return Step(Wait(), roll)
+    begun = replace(begun, snapshot=snapshot_name(archive_kind(begun), now))
+    return Step(AskArchive(archive_kind(begun), begun.snapshot or ""), begun)
+
+
+def _archiving(wish: Wish, facts: RollFacts, roll: Roll, now: datetime) -> Step:
+    if facts.template.runs == roll.to:
+        # Killed between the change of the template and the note of it.
+        return _restarting(wish, facts, replace(roll, phase=RollPhase.RESTARTING, restarted=now), now)
+    if facts.archive is ArchiveState.TAKEN:
+        return _restart(facts, roll, now)
+    if now >= roll.started + ARCHIVE_TIME:
+        message = "No archive could be taken of what is in service, so nothing was changed"
+        return Step(RolledBack(), replace(roll, phase=RollPhase.ROLLED_BACK, completed=now, message=message))
+    assert roll.snapshot is not None, "a roll that archives has named its archive"
+    return Step(AskArchive(archive_kind(roll), roll.snapshot), roll)
+
+
+def _restart(facts: RollFacts, roll: Roll, now: datetime) -> Step:
+    roll = replace(roll, phase=RollPhase.RESTARTING, restarted=now)
+    return Step(Restart(_forward(facts, roll)), roll)
+
+
+def _restarting(wish: Wish, facts: RollFacts, roll: Roll, now: datetime) -> Step:
+    assert roll.restarted is not None, "set when it was restarted"
+    if facts.template.runs != roll.to:
+        # Killed between the note and the change of the template, or somebody changed it since.
+        return Step(Restart(_forward(facts, roll)), replace(roll, restarted=now))
+    if facts.ready and facts.answer == (roll.to.version, roll.to.school_year):
+        return Step(Done(), replace(roll, phase=RollPhase.DONE, completed=now, message=""))
+    if facts.refused is not None:
+        return _go_back(facts, roll, now, f"The volume could not be made ready: {facts.refused}")
+    ends = roll.restarted + wish.deadline
+    if now < ends:
+        return Step(Wait(ends), roll)
+    if facts.was_ready and not (facts.ready and facts.answer is not None):
+        message = "It was in service in time, and could not be asked what it serves"
+        return Step(Done(), replace(roll, phase=RollPhase.DONE, completed=now, message=message))
+    return _go_back(facts, roll, now, _why_not(facts, roll, wish.deadline))
+
+
+def _rolling_back(wish: Wish, facts: RollFacts, roll: Roll, now: datetime) -> Step:
+    assert roll.restarted is not None, "set when it went back"
+    back = _backward(facts, roll)
+    there = facts.template
+    if there.runs != back.runs or (back.restore is not None and there.restore != back.restore):
+        return Step(RollBack(back), replace(roll, restarted=now))
+    ended = replace(roll, phase=RollPhase.ROLLED_BACK, completed=now)
+    if facts.ready and facts.answer == (roll.from_.version, roll.from_.school_year):
+        return Step(RolledBack(), ended)
+    ends = roll.restarted + wish.deadline
+    if now < ends:
+        return Step(Wait(ends), roll)
+    # It goes back once. What is wrong now is told by Ready; the others need not wait for it.
+    return Step(RolledBack(), replace(ended, message=f"{roll.message}; it is not in service again since it went back"))
+
+
+def _go_back(facts: RollFacts, roll: Roll, now: datetime, why: str) -> Step:
+    roll = replace(roll, phase=RollPhase.ROLLING_BACK, restarted=now, message=why)
+    return Step(RollBack(_backward(facts, roll)), roll)
+
+
+def _forward(facts: RollFacts, roll: Roll) -> Template:
+    new_from = roll.from_.school_year if roll.turns_year else facts.template.new_year_from
+    return Template(roll.to, new_from)
+
+
+def _backward(facts: RollFacts, roll: Roll) -> Template:
+    restore = (roll.rollback_request, roll.snapshot) if roll.snapshot is not None else None
+    return Template(roll.from_, None if roll.turns_year else facts.template.new_year_from, restore)
+
+
+def _why_not(facts: RollFacts, roll: Roll, deadline: timedelta) -> str:
+    minutes = int(deadline.total_seconds() // 60)
+    wanted = f"release {roll.to.version} and school year {roll.to.school_year}"
+    if facts.ready and facts.answer is not None:
+        version, year = facts.answer
+        return f"The server answers that it is release {version} and serves {year}, and not {wanted}"
+    return f"The server was not ready within {minutes} minutes with {wanted}"

@@ -1,0 +1,372 @@
+"""How one base rolls, and how it goes back."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pronote_operator.api.snapshots import SnapshotKind
+from pronote_operator.planning.roll import Roll, RollPhase, further, roll_id, roll_manifest, roll_of
+from pronote_operator.planning.rollover import (
+    ARCHIVE_TIME,
+    ArchiveState,
+    AskArchive,
+    Done,
+    Restart,
+    RollBack,
+    RolledBack,
+    RollFacts,
+    Step,
+    Template,
+    Wait,
+    Wish,
+    step,
+    to_annotate,
+    was_tried,
+)
+from pronote_operator.planning.target import Target
+
+NOW = datetime(2026, 8, 26, 18, 0, 5, tzinfo=UTC)
+OLD, NEW = Target("2025.2.11", "pronote:old", 2025), Target("2026.2.5", "pronote:new", 2026)
+SOFTWARE = replace(NEW, school_year=2025)
+DEADLINE = timedelta(minutes=20)
+WISH = Wish("uid-1", "channel-1", 7, NEW, may_begin=True, deadline=DEADLINE)
+SERVING = RollFacts(Template(OLD), answer=("2025.2.11", 2025))
+MINUTE = timedelta(minutes=1)
+
+
+def begun(due: Target = NEW) -> Roll:
+    found = step(replace(WISH, due=due), SERVING, None, NOW)
+    assert found.roll is not None
+    return found.roll
+
+
+def restarted(due: Target = NEW) -> Roll:
+    found = step(replace(WISH, due=due), replace(SERVING, archive=ArchiveState.TAKEN), begun(due), NOW + MINUTE)
+    assert found.roll is not None
+    return found.roll
+
+
+def test_a_turn_of_the_year_begins_with_a_year_end_archive() -> None:
+    found = step(WISH, SERVING, None, NOW)
+    assert found.action == AskArchive(SnapshotKind.YEAR_END_ARCHIVE, "archive-annuelle-20260826T180005Z")
+    assert found.roll is not None
+    assert (found.roll.phase, found.roll.from_, found.roll.to) == (RollPhase.ARCHIVING, OLD, NEW)
+    assert found.roll.snapshot == "archive-annuelle-20260826T180005Z"
+
+
+def test_a_change_of_software_begins_with_an_ordinary_archive() -> None:
+    found = step(replace(WISH, due=SOFTWARE), SERVING, None, NOW)
+    assert found.action == AskArchive(SnapshotKind.ARCHIVE, "archive-20260826T180005Z")
+
+
+def test_an_archive_is_asked_for_under_its_name_until_it_is_there() -> None:
+    roll = begun()
+    later = step(WISH, SERVING, roll, NOW + 10 * MINUTE)
+    assert later == Step(AskArchive(SnapshotKind.YEAR_END_ARCHIVE, "archive-annuelle-20260826T180005Z"), roll)
+
+
+def test_image_and_year_change_in_one_restart_after_the_archive() -> None:
+    found = step(WISH, replace(SERVING, archive=ArchiveState.TAKEN), begun(), NOW + MINUTE)
+    assert found.action == Restart(Template(NEW, new_year_from=2025))
+    assert found.roll is not None
+    assert (found.roll.phase, found.roll.restarted) == (RollPhase.RESTARTING, NOW + MINUTE)
+
+
+def test_a_change_of_software_leaves_the_plan_of_the_year_as_it_is() -> None:
+    facts = replace(SERVING, template=Template(OLD, 2024), archive=ArchiveState.TAKEN)
+    found = step(replace(WISH, due=SOFTWARE), facts, begun(SOFTWARE), NOW + MINUTE)
+    assert found.action == Restart(Template(SOFTWARE, new_year_from=2024))
+
+
+def test_the_servers_own_answer_ends_a_roll() -> None:
+    waiting = RollFacts(Template(NEW, 2025), ready=True, answer=None)
+    assert step(WISH, waiting, restarted(), NOW + 2 * MINUTE).action == Wait(NOW + MINUTE + DEADLINE)
+    found = step(WISH, replace(waiting, answer=("2026.2.5", 2026)), restarted(), NOW + 3 * MINUTE)
+    assert found.action == Done()
+    assert found.roll is not None
+    assert (found.roll.phase, found.roll.completed) == (RollPhase.DONE, NOW + 3 * MINUTE)
+
+
+def test_not_ready_in_time_goes_back_to_the_image_the_year_and_the_archive_before() -> None:
+    roll = restarted()
+    stuck = RollFacts(Template(NEW, 2025), ready=False)
+    assert step(WISH, stuck, roll, NOW + 20 * MINUTE).action == Wait(NOW + 21 * MINUTE)
+    found = step(WISH, stuck, roll, NOW + 21 * MINUTE)
+    assert found.action == RollBack(Template(OLD, None, (f"rollback-{roll.id}", "archive-annuelle-20260826T180005Z")))
+    assert found.roll is not None
+    assert (found.roll.phase, found.roll.failed) == (RollPhase.ROLLING_BACK, True)
+    assert "20 minutes" in found.roll.message
+
+
+def test_a_server_that_answers_another_year_goes_back() -> None:
+    wrong = RollFacts(Template(NEW, 2025), ready=True, was_ready=True, answer=("2026.2.5", 2025))
+    assert isinstance(step(WISH, wrong, restarted(), NOW + 5 * MINUTE).action, Wait)
+    found = step(WISH, wrong, restarted(), NOW + 21 * MINUTE)
+    assert isinstance(found.action, RollBack)
+    assert found.roll is not None
+    assert "2025" in found.roll.message
+
+
+def test_a_plan_that_prepare_refused_goes_back_at_once() -> None:
+    refused = RollFacts(Template(NEW, 2025), ready=True, answer=("2026.2.5", 2025), refused="no space")
+    assert isinstance(step(WISH, refused, restarted(), NOW + 2 * MINUTE).action, RollBack)
+
+
+def test_what_was_in_service_in_time_is_not_taken_back_because_it_broke_before_it_was_asked() -> None:
+    broke = RollFacts(Template(NEW, 2025), ready=False, was_ready=True)
+    assert step(WISH, broke, restarted(), NOW + 21 * MINUTE).action == Done()
+
+
+def test_going_back_ends_when_the_old_server_answers() -> None:
+    back = step(WISH, RollFacts(Template(NEW, 2025), ready=False), restarted(), NOW + 21 * MINUTE)
+    assert isinstance(back.action, RollBack)
+    there = RollFacts(back.action.template, ready=True, answer=("2025.2.11", 2025))
+    ended = step(WISH, there, back.roll, NOW + 25 * MINUTE)
+    assert ended.action == RolledBack()
+    assert ended.roll is not None
+    assert ended.roll.phase is RollPhase.ROLLED_BACK
+
+
+def test_going_back_ends_too_where_the_old_server_does_not_come_back() -> None:
+    back = step(WISH, RollFacts(Template(NEW, 2025), ready=False), restarted(), NOW + 21 * MINUTE)
+    assert isinstance(back.action, RollBack)
+    ended = step(WISH, RollFacts(back.action.template, ready=False), back.roll, NOW + 41 * MINUTE)
+    assert ended.action == RolledBack()
+    assert ended.roll is not None
+    assert "not in service" in ended.roll.message
+
+
+def rolled_back() -> tuple[Roll, RollFacts]:
+    back = step(WISH, RollFacts(Template(NEW, 2025), ready=False), restarted(), NOW + 21 * MINUTE)
+    assert isinstance(back.action, RollBack)
+    there = RollFacts(back.action.template, ready=True, answer=("2025.2.11", 2025))
+    ended = step(WISH, there, back.roll, NOW + 25 * MINUTE)
+    assert ended.roll is not None
+    return ended.roll, there
+
+
+def test_what_went_back_is_not_tried_again_until_the_channels_spec_changes() -> None:
+    roll, there = rolled_back()
+    assert step(WISH, there, roll, NOW + timedelta(days=9)) == Step(RolledBack(), roll)
+    assert isinstance(
+        step(replace(WISH, channel_generation=8), there, roll, NOW + timedelta(days=9)).action, AskArchive
+    )
+    assert isinstance(step(replace(WISH, channel_uid="other"), there, roll, NOW + timedelta(days=9)).action, AskArchive)
+
+
+def test_what_went_back_is_known_although_the_status_is_lost() -> None:
+    roll, there = rolled_back()
+    assert step(WISH, there, None, NOW + timedelta(days=9)).action == RolledBack()
+    assert was_tried(WISH, there, None)
+    noted = replace(there, noted=roll)
+    assert step(WISH, noted, None, NOW + timedelta(days=9)) == Step(RolledBack(), roll)
+
+
+def test_another_target_may_be_tried() -> None:
+    roll, there = rolled_back()
+    later = replace(WISH, due=replace(NEW, version="2026.2.6"))
+    assert isinstance(step(later, there, roll, NOW + timedelta(days=9)).action, AskArchive)
+
+
+def test_without_its_turn_a_base_waits() -> None:
+    assert step(replace(WISH, may_begin=False), SERVING, None, NOW) == Step(Wait(), None)
+
+
+def test_with_nothing_due_nothing_is_done() -> None:
+    assert step(replace(WISH, due=None), SERVING, None, NOW) == Step(Wait(), None)
+    assert step(replace(WISH, due=OLD), SERVING, None, NOW) == Step(Wait(), None)
+
+
+def test_a_suspended_base_is_not_touched() -> None:
+    for roll in (None, begun(), restarted()):
+        assert step(WISH, replace(SERVING, suspended=True), roll, NOW + timedelta(days=1)) == Step(Wait(), roll)
+
+
+def test_a_template_that_somebody_changed_back_is_rolled_again() -> None:
+    done = replace(restarted(), phase=RollPhase.DONE, completed=NOW + 5 * MINUTE)
+    changed, later = replace(SERVING, noted=done), NOW + timedelta(days=3)
+    found = step(WISH, changed, done, later)
+    assert found.roll is not None
+    assert (found.roll.phase, found.roll.started) == (RollPhase.ARCHIVING, later)
+    assert step(WISH, changed, found.roll, later + MINUTE) == found
+
+
+def test_a_base_out_of_service_takes_no_roll_and_starts_with_what_is_due() -> None:
+    stopped = replace(SERVING, in_service=False, has_pod=False, ready=False, newest_archive="archive-20260825T0230Z")
+    assert step(WISH, stopped, None, NOW) == Step(Wait(), None)
+    started = step(replace(WISH, may_begin=False), replace(stopped, in_service=True), None, NOW)
+    assert started.action == Restart(Template(NEW, 2025))
+    assert started.roll is not None
+    assert (started.roll.phase, started.roll.snapshot) == (RollPhase.RESTARTING, "archive-20260825T0230Z")
+    back = step(WISH, RollFacts(Template(NEW, 2025), ready=False), started.roll, NOW + 20 * MINUTE)
+    assert back.action == RollBack(Template(OLD, None, (f"rollback-{started.roll.id}", "archive-20260825T0230Z")))
+
+
+def test_a_base_that_is_stopped_before_its_restart_forgets_the_roll() -> None:
+    stopped = replace(SERVING, in_service=False)
+    assert step(WISH, stopped, begun(), NOW + MINUTE) == Step(Wait(), None)
+
+
+def test_a_base_that_is_stopped_in_its_restart_has_the_whole_time_when_it_is_started_again() -> None:
+    stopped = RollFacts(Template(NEW, 2025), in_service=False, has_pod=False, ready=False)
+    paused = step(WISH, stopped, restarted(), NOW + 5 * MINUTE)
+    assert paused.roll is not None
+    assert paused.roll.restarted is None
+    next_day = NOW + timedelta(days=1)
+    found = step(WISH, replace(stopped, in_service=True, has_pod=True), paused.roll, next_day)
+    assert found.action == Wait(next_day + DEADLINE)
+
+
+def test_a_base_that_cannot_be_archived_is_not_rolled() -> None:
+    found = step(WISH, SERVING, begun(), NOW + ARCHIVE_TIME)
+    assert found.action == RolledBack()
+    assert found.roll is not None
+    assert found.roll.failed
+    assert step(WISH, SERVING, found.roll, NOW + timedelta(days=1)).action == RolledBack()
+
+
+def test_a_target_that_is_not_due_any_more_is_dropped_before_anything_was_touched() -> None:
+    assert step(replace(WISH, due=None), SERVING, begun(), NOW + MINUTE) == Step(Wait(), None)
+    before = replace(begun(SOFTWARE), id="earlier", phase=RollPhase.DONE, started=NOW - timedelta(days=90))
+    kept = step(replace(WISH, due=None), replace(SERVING, noted=before), begun(), NOW + MINUTE)
+    assert kept == Step(Wait(), before)
+
+
+def test_a_roll_that_has_restarted_goes_on_whatever_is_due_meanwhile() -> None:
+    there = RollFacts(Template(NEW, 2025), ready=False)
+    assert step(replace(WISH, due=None, may_begin=False), there, restarted(), NOW + 2 * MINUTE).roll == restarted()
+
+
+@pytest.mark.parametrize("phase", list(RollPhase))
+def test_a_roll_is_read_as_it_was_written(phase: RollPhase) -> None:
+    roll = replace(restarted(), phase=phase, completed=NOW if phase is RollPhase.DONE else None, message="why")
+    assert roll_of(roll_manifest(roll)) == roll
+
+
+@pytest.mark.parametrize("junk", [None, {}, {"id": "x"}, {**roll_manifest(begun()), "startedTime": "yesterday"}])
+def test_what_is_no_roll_is_none(junk: dict[str, Any] | None) -> None:
+    assert roll_of(junk) is None
+
+
+def test_of_two_records_the_further_one_counts() -> None:
+    first, later = begun(), replace(begun(), id="other", started=NOW + MINUTE)
+    assert further(first, later) == further(later, first) == later
+    assert further(first, restarted()) == restarted()
+    assert further(None, first) == first
+
+
+def test_the_id_of_a_roll_is_that_of_base_channel_generation_and_target() -> None:
+    known = roll_id("uid", "channel", 1, NEW)
+    others = {roll_id("uid2", "channel", 1, NEW), roll_id("uid", "c", 1, NEW), roll_id("uid", "channel", 2, NEW)}
+    assert known == roll_id("uid", "channel", 1, replace(NEW))
+    assert len({known, roll_id("uid", "channel", 1, SOFTWARE)} | others) == 5
+
+
+@dataclass
+class World:
+    """One base, its StatefulSet and its agent; what the operator does is carried out, or cut short.
+
+    Args:
+        works: whether the new release starts.
+    """
+
+    works: bool
+    now: datetime = NOW
+    template: Template = field(default_factory=lambda: Template(OLD))
+    changed: datetime = NOW - timedelta(days=1)
+    annotation: Roll | None = None
+    status: dict[str, Any] | None = None
+    archives: set[str] = field(default_factory=set)
+    templates: list[Template] = field(default_factory=list)
+    restores: list[tuple[str, str]] = field(default_factory=list)
+    wish: Wish = WISH
+
+    def facts(self) -> RollFacts:
+        runs, roll = self.template.runs, further(roll_of(self.status), self.annotation)
+        starts = runs == OLD or self.works
+        ready = starts and self.now >= self.changed + 3 * MINUTE
+        taken = roll is not None and roll.snapshot in self.archives
+        return RollFacts(
+            self.template,
+            ready=ready,
+            was_ready=ready,
+            answer=(runs.version, runs.school_year) if ready else None,
+            archive=ArchiveState.TAKEN if taken else ArchiveState.MISSING,
+            noted=self.annotation,
+        )
+
+    def run(self, cut: int) -> None:
+        """One pass: the action, the annotation that goes with it, the status; cut short after so many of them."""
+        found = step(self.wish, self.facts(), roll_of(self.status), self.now)
+        if cut < 1:
+            return
+        if isinstance(found.action, AskArchive):
+            self.archives.add(found.action.name)
+        if isinstance(found.action, Restart | RollBack):
+            assert found.roll is not None
+            assert found.roll.snapshot in self.archives, "nothing is restarted without an archive"
+            restore = found.action.template.restore or self.template.restore
+            self.template = replace(found.action.template, restore=restore)
+            self.annotation, self.changed = found.roll, self.now
+            self.templates.append(self.template)
+            if found.action.template.restore:
+                self.restores.append(found.action.template.restore)
+        if cut < 2:
+            return
+        self.status = roll_manifest(found.roll) if found.roll is not None else None
+        if cut >= 3 and (note := to_annotate(found.roll, self.annotation)) is not None:
+            self.annotation = note
+
+
+EVENTS = st.lists(
+    st.tuples(st.sampled_from([0, 1, 2, 3, 3, 3]), st.booleans(), st.sampled_from([1, 1, 2, 7, 30])), max_size=12
+)
+
+
+@settings(max_examples=40)
+@given(EVENTS, st.booleans())
+def test_a_roll_ends_well_or_goes_back_once_wherever_passes_are_cut_short(
+    events: list[tuple[int, bool, int]], works: bool
+) -> None:
+    world = World(works)
+    for cut, lose_status, minutes in [*events, *[(3, False, 2)] * 50]:
+        world.run(cut)
+        if lose_status:
+            world.status = None
+        world.now += minutes * MINUTE
+    roll = roll_of(world.status)
+    assert roll is not None
+    restarts = [template for template in world.templates if template.runs == NEW]
+    assert restarts
+    if works:
+        assert (roll.phase, world.template.runs) == (RollPhase.DONE, NEW)
+    else:
+        assert (roll.phase, world.template.runs) == (RollPhase.ROLLED_BACK, OLD)
+        assert len({request for request, _ in world.restores}) == 1
+    assert len(world.templates) == (1 if works else 2), "each template is given once"
+    # Once it has ended, a lost status changes nothing.
+    world.status = None
+    for _ in range(30):
+        world.run(3)
+        world.now += MINUTE
+    assert len(world.templates) == (1 if works else 2)
+
+
+@settings(max_examples=12)
+@given(EVENTS)
+def test_a_changed_channel_gives_a_base_that_went_back_another_try(events: list[tuple[int, bool, int]]) -> None:
+    world = World(works=False)
+    for cut, lose_status, minutes in [*events, *[(3, False, 2)] * 50]:
+        world.run(cut)
+        if lose_status:
+            world.status = None
+        world.now += minutes * MINUTE
+    world.works, world.wish = True, replace(WISH, channel_generation=8)
+    for _ in range(40):
+        world.run(3)
+        world.now += 2 * MINUTE
+    assert world.template.runs == NEW
