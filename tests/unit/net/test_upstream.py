@@ -18,7 +18,7 @@ from pronote_net.config import NetConfig
 from pronote_net.metrics import UPSTREAM_ERRORS, Metrics
 from pronote_net.upstream import Refused, Upstream, Visit, may_ask_again
 from tests.conformance.certificates import Authority, new_authority, write_certificate
-from tests.conformance.harness import free_port
+from tests.support.ports import free_port
 
 VISIT = Visit(ip_address("192.0.2.10"), "session-1")
 CALL = "/net/v1/calls/3/123/ab"
