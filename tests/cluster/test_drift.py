@@ -252,11 +252,12 @@ def test_what_others_add_to_a_child_is_left_to_them(whole: School) -> None:
 def test_a_repair_is_told_by_an_event_on_the_base(whole: School) -> None:
     whole.kube.patch(*CHILDREN[6], {"data": {"settings.json": '{"displayName": "x"}'}}, whole.namespace)
 
-    def told() -> list[Object]:
+    def told() -> Object | None:
         events = whole.kube.list("event", whole.namespace)
-        return [e for e in events if e["reason"] == "ChildRepaired" and "moulin-settings" in e.get("message", "")]
+        repairs = (each for each in events if each["reason"] == "ChildRepaired")
+        return next((each for each in repairs if "moulin-settings" in each.get("message", "")), None)
 
-    event = wait_until(told, REPAIR_SECONDS, what="an Event about the repair")[0]
+    event = wait_until(told, REPAIR_SECONDS, what="an Event about the repair")
     assert event["involvedObject"]["name"] == "moulin"
     assert condition_of(whole.get(), "Ready")["status"] == "True"
 
