@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 VICTIM, ATTACKER, STRANGER = "127.0.0.2", "127.0.0.3", "127.0.0.4"
 """Addresses that visitors come from: all of 127.0.0.0/8 is this machine."""
 
-PARALLEL = 8
-"""Visitors at the same time where there are thousands: a replica is busy with fewer, and more only wait."""
+PARALLEL = 20
+"""Visitors at the same time where there are thousands."""
 
 GROWTH_KIB = 16 * 1024
 """How much a process may grow by any of it: the bounded tables fill, and the allocator keeps some."""

@@ -109,7 +109,7 @@ def test_a_checkpoint_shows_one_moment_while_another_connection_writes(config: B
         writer.execute("CREATE TABLE pair (a INTEGER, b INTEGER, filling BLOB)")
         writer.executemany("INSERT INTO pair VALUES (?, ?, randomblob(3000))", [(0, 0)] * 3000)
     stop = threading.Event()
-    rounds = 0
+    rounds = meanwhile = 0
 
     def write() -> None:
         nonlocal rounds
@@ -125,7 +125,7 @@ def test_a_checkpoint_shows_one_moment_while_another_connection_writes(config: B
         for _ in range(4):
             before = rounds
             made = write_checkpoint(config, tmp_path / "checkpoints", datetime.now(UTC), lambda: False)
-            assert rounds > before, "writers go on meanwhile"
+            meanwhile += rounds - before
             copy = sqlite3.connect(f"file:{made.path}/base.sqlite?immutable=1", uri=True)
             assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             assert copy.execute("SELECT count(*) FROM pair WHERE a != b").fetchone() == (0,)
@@ -135,6 +135,8 @@ def test_a_checkpoint_shows_one_moment_while_another_connection_writes(config: B
         stop.set()
         writing.join()
         writer.close()
+    # Over all four: on a machine with much to do the writer's thread may get no turn in one of them.
+    assert meanwhile > 0, "writers go on meanwhile"
 
 
 def test_a_checkpoint_describes_itself(config: BaseConfig, tmp_path: Path) -> None:
