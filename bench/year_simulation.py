@@ -355,7 +355,6 @@ class Year:
 
     def _put_in_service(self, school: School) -> None:
         school.stopped_until = None
-        school.started = self.now
         self._pass_at(school, self.now)
 
     def _unpin(self, school: School) -> None:
@@ -375,6 +374,7 @@ class Year:
         line.generation += 1
         line.failed.clear()
         self.days.last_change[line.name] = self.now
+        self.days.generation[line.name] = line.generation
         self._renew(line)
         for school in self.schools.values():
             if school.channel == line.name:

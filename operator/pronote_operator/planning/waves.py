@@ -70,8 +70,8 @@ class WaveMember:
         uid: of the object.
         tz: its time zone, a valid one.
         canary: whether it goes first.
-        parts: of the roll that it waits for, or that is in flight; empty where it needs none, or is not to be rolled
-            (what is due was tried and failed).
+        parts: of the roll that it waits for, or that is in flight; empty where it needs none, or could not begin (what
+            is due was tried and failed; it is not ready).
         in_flight: whether a roll is under way.
         failed: generation of the channel's spec for which its last roll failed, or is stuck for a person to mend; None
             where it went well.

@@ -176,6 +176,11 @@ def test_without_its_turn_a_base_waits() -> None:
     assert step(replace(WISH, may_begin=False), SERVING, None, NOW) == Step(Wait(), None)
 
 
+def test_a_base_that_is_not_ready_or_is_being_restored_begins_no_roll() -> None:
+    for facts in (replace(SERVING, ready=False), replace(SERVING, busy=True)):
+        assert step(WISH, facts, None, NOW) == Step(Wait(), None)
+
+
 def test_with_nothing_due_nothing_is_done() -> None:
     assert step(replace(WISH, due=None), SERVING, None, NOW) == Step(Wait(), None)
     assert step(replace(WISH, due=OLD), SERVING, None, NOW) == Step(Wait(), None)
