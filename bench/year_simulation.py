@@ -372,6 +372,7 @@ class Year:
     def _change(self, line: _Line) -> None:
         """A person changes the spec of a channel: a release more on the list, or whatever mends what halted."""
         line.generation += 1
+        line.halted = False
         line.failed.clear()
         self.days.last_change[line.name] = self.now
         self.days.generation[line.name] = line.generation
@@ -405,7 +406,7 @@ class Year:
         self.outcome.rebuilt = max(self.outcome.rebuilt, time.process_time() - began)
 
     def _rules(self, line: _Line) -> Rules:
-        return Rules(WINDOW, MAX_CONCURRENT, MAX_FAILURES, SOAK, line.generation)
+        return Rules(WINDOW, MAX_CONCURRENT, MAX_FAILURES, SOAK, line.generation, halted=line.halted)
 
     def _pass_at(self, school: School, moment: datetime) -> None:
         # An earlier pass comes first, and asks for a later one itself.

@@ -135,6 +135,13 @@ def test_past_the_failures_that_are_allowed_the_rollout_halts_until_the_spec_cha
     assert len(goes_on.begin) == 3
 
 
+def test_what_has_halted_stays_so_although_the_failed_bases_are_gone() -> None:
+    waves = Waves([waiting(n) for n in range(5)])
+    found = waves.decide(replace(RULES, halted=True), EVENING)
+    assert (found.phase, found.begin) == ("Halted", ())
+    assert found.message
+
+
 def test_a_paused_channel_begins_nobody() -> None:
     found = Waves([waiting(0)]).decide(replace(RULES, paused=True), EVENING)
     assert (found.phase, found.begin, found.again) == ("Paused", (), None)
