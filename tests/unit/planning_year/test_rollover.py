@@ -332,7 +332,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(EVENTS, st.booleans())
 def test_a_roll_ends_well_or_goes_back_once_wherever_passes_are_cut_short(
     events: list[tuple[int, bool, int]], works: bool
@@ -361,7 +361,7 @@ def test_a_roll_ends_well_or_goes_back_once_wherever_passes_are_cut_short(
     assert len(world.templates) == (1 if works else 2)
 
 
-@settings(max_examples=12)
+@settings(max_examples=12, deadline=None)
 @given(EVENTS)
 def test_a_changed_channel_gives_a_base_that_went_back_another_try(events: list[tuple[int, bool, int]]) -> None:
     world = World(works=False)
