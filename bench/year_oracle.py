@@ -97,10 +97,12 @@ class Days:
 
     Args:
         last_change: when the spec of each channel was changed last; what had failed before is tried again.
+        generation: of the spec of each channel.
     """
 
     def __init__(self) -> None:
         self.last_change: dict[str, datetime] = {}
+        self.generation: dict[str, int] = {}
         self.looks = 0
         self._last: dict[str, Target] = {}
         self._seen: dict[str, tuple[int, tuple[int, ...]]] = {}
@@ -155,7 +157,7 @@ class Days:
         return school.moves is not None and now >= school.moves[0]
 
     def _excused(self, school: School, now: datetime) -> bool:
-        """Stopped; just put in service, unpinned or moved; or failed, and nothing was changed since."""
+        """Stopped; unpinned or moved just now; or failed, and nothing was changed since."""
         if school.stopped_until is not None:
             return True
         if school.unpinned is not None and now < school.unpinned + GRACE:
@@ -164,7 +166,10 @@ class Days:
             return True
         if now < self.last_change.get(school.channel, now - PLENTY) + GRACE:
             return True
-        return school.roll is not None and school.roll.phase is RollPhase.ROLLED_BACK
+        roll = school.roll
+        if roll is None or roll.phase is not RollPhase.ROLLED_BACK:
+            return False
+        return (roll.to, self.generation.get(school.channel, 1)) in school.failed
 
     def _never_back(self, school: School) -> None:
         if self._last.get(school.key) is school.template.runs:

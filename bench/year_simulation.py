@@ -355,7 +355,6 @@ class Year:
 
     def _put_in_service(self, school: School) -> None:
         school.stopped_until = None
-        school.started = self.now
         self._pass_at(school, self.now)
 
     def _unpin(self, school: School) -> None:
@@ -373,8 +372,10 @@ class Year:
     def _change(self, line: _Line) -> None:
         """A person changes the spec of a channel: a release more on the list, or whatever mends what halted."""
         line.generation += 1
+        line.halted = False
         line.failed.clear()
         self.days.last_change[line.name] = self.now
+        self.days.generation[line.name] = line.generation
         self._renew(line)
         for school in self.schools.values():
             if school.channel == line.name:
@@ -405,7 +406,7 @@ class Year:
         self.outcome.rebuilt = max(self.outcome.rebuilt, time.process_time() - began)
 
     def _rules(self, line: _Line) -> Rules:
-        return Rules(WINDOW, MAX_CONCURRENT, MAX_FAILURES, SOAK, line.generation)
+        return Rules(WINDOW, MAX_CONCURRENT, MAX_FAILURES, SOAK, line.generation, halted=line.halted)
 
     def _pass_at(self, school: School, moment: datetime) -> None:
         # An earlier pass comes first, and asks for a later one itself.

@@ -123,7 +123,6 @@ class School:
         stopped_until: when it is put in service again; None while it is in service.
         pin: the year that it holds.
         template: in force.
-        started: when it was put in service again.
         ready_at: when its server is ready; None: never.
         archives: when each archive is there.
         failed: targets that it went back from, with the generation of the channel's spec.
@@ -147,7 +146,6 @@ class School:
     annotation: Roll | None = None
     done: YearDone = field(default_factory=YearDone)
     years: list[Held] = field(default_factory=list)
-    started: datetime | None = None
     has_pod: bool = True
     ready_at: datetime | None = START
     archives: dict[str, datetime] = field(default_factory=dict)

@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 
 from pronote_operator.planning.release_due import ListedRelease, ReleaseCase, ReleasePlan, later_releases, release_plan
 from pronote_operator.planning.roll import Roll, RollPhase, further, roll_id
-from pronote_operator.planning.rollover import RollFacts, Wish, was_tried
+from pronote_operator.planning.rollover import RollFacts, Wish, can_begin, was_tried
 from pronote_operator.planning.school_year import School, YearPlan, year_plan
 from pronote_operator.planning.target import RollDue, Target, roll_due
 from pronote_operator.planning.waves import WaveMember, release_part, year_part
@@ -120,7 +120,7 @@ def _member(base: RollingBase, year: YearPlan, release: ReleasePlan, due: RollDu
     parts: tuple[str, ...] = ()
     if roll is not None and flying:
         parts = _parts(roll.from_, roll.to, base.calendar, pinned=base.school.pin is not None)
-    elif due.target is not None and not was_tried(wish, facts, roll):
+    elif due.target is not None and can_begin(facts) and not was_tried(wish, facts, roll):
         parts = _parts(there, due.target, base.calendar, pinned=base.school.pin is not None)
     return WaveMember(
         key=base.key,

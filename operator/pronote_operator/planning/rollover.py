@@ -64,6 +64,7 @@ class RollFacts:
             because it breaks before it was asked.
         answer: version and school year that the server itself answers; None while unknown.
         archive: state of the archive of the roll in flight.
+        busy: whether something else is under way that a roll must not meet, such as a restore that a person asked for.
         refused: why `prepare` could not carry out the plan in force, in words; None when it could, or is not known.
         newest_archive: name of the newest archive on the volume, None for none.
         noted: the roll in the StatefulSet's annotation.
@@ -77,6 +78,7 @@ class RollFacts:
     was_ready: bool = False
     answer: tuple[str, int] | None = None
     archive: ArchiveState = ArchiveState.MISSING
+    busy: bool = False
     refused: str | None = None
     newest_archive: str | None = None
     noted: Roll | None = None
@@ -180,6 +182,15 @@ def step(wish: Wish, facts: RollFacts, roll: Roll | None, now: datetime) -> Step
     return (_restarting if roll.phase is RollPhase.RESTARTING else _rolling_back)(wish, facts, roll, now)
 
 
+def can_begin(facts: RollFacts) -> bool:
+    """Whether a base could begin to be rolled, had its turn come.
+
+    Not one that is not ready: it could not be archived, and its failure would be held against the release. It takes
+    what is due when it is ready again, or when it is stopped and put in service.
+    """
+    return facts.ready and facts.in_service and facts.has_pod and not facts.suspended and not facts.busy
+
+
 def was_tried(wish: Wish, facts: RollFacts, roll: Roll | None) -> bool:
     """Whether what is due was tried for the channel's present spec, and failed: then it is not tried again."""
     if wish.due is None:
@@ -220,7 +231,7 @@ def _consider(wish: Wish, facts: RollFacts, roll: Roll | None, now: datetime) ->
         return Step(Wait(), roll)
     if was_tried(wish, facts, roll):
         return Step(RolledBack(), roll)
-    if not facts.in_service:
+    if not facts.in_service or facts.busy:
         return Step(Wait(), roll)
     begun = Roll(
         id=roll_id(wish.uid, wish.channel_uid, wish.channel_generation, due),
@@ -232,7 +243,7 @@ def _consider(wish: Wish, facts: RollFacts, roll: Roll | None, now: datetime) ->
     )
     if not facts.has_pod:
         return _restart(facts, replace(begun, snapshot=facts.newest_archive), now)
-    if not wish.may_begin:
+    if not wish.may_begin or not can_begin(facts):
         return Step(Wait(), roll)
     begun = replace(begun, snapshot=snapshot_name(archive_kind(begun), now))
     return Step(AskArchive(archive_kind(begun), begun.snapshot or ""), begun)

@@ -193,6 +193,11 @@ def first_year(dates: Dates, tz: str, now: datetime) -> int:
     return max(turn.year for turn in _turns(dates, tz, now) if turn.new_base <= now)
 
 
+def next_switchover(dates: Dates, tz: str, now: datetime) -> datetime:
+    """The first switchover after `now` (aware), in UTC."""
+    return next(turn.switchover for turn in _turns(dates, tz, now) if turn.switchover > now)
+
+
 def known_since(created: datetime, years: Iterable[YearOnVolume]) -> datetime:
     """Since when a school is here: the creation of the object, or of the oldest base on the volume if that is older.
 

@@ -51,6 +51,8 @@ class Rules:
         soak: how long canaries must have been ready.
         generation: of the channel's spec.
         paused: whether nobody else is begun.
+        halted: whether the rollout has halted for this generation already, by the channel's status: a failed base that
+            is deleted, or mended by hand, does not set it going again.
     """
 
     window: Hours | None
@@ -59,6 +61,7 @@ class Rules:
     soak: timedelta
     generation: int
     paused: bool = False
+    halted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,8 @@ class WaveMember:
         uid: of the object.
         tz: its time zone, a valid one.
         canary: whether it goes first.
-        parts: of the roll that it waits for, or that is in flight; empty where it needs none, or is not to be rolled
-            (what is due was tried and failed).
+        parts: of the roll that it waits for, or that is in flight; empty where it needs none, or could not begin (what
+            is due was tried and failed; it is not ready).
         in_flight: whether a roll is under way.
         failed: generation of the channel's spec for which its last roll failed, or is stuck for a person to mend; None
             where it went well.
@@ -261,7 +264,9 @@ class Waves:
                 f"{len(failed)} bases failed, and {allowed} may (maxFailures); "
                 "the rollout goes on when the channel's spec is changed"
             )
-        return ""
+        return (
+            "Too many bases had failed; the rollout goes on when the channel's spec is changed" if rules.halted else ""
+        )
 
     def _open_lines(self, rules: Rules, now: datetime, *, first: bool) -> Iterator[list[tuple[int, str]]]:
         opens: dict[str, bool] = {}

@@ -91,6 +91,11 @@ def test_a_stopped_or_suspended_base_is_broken() -> None:
         assert outlook(replace(BASE, facts=facts), DUE).member.broken
 
 
+def test_a_base_that_is_not_ready_takes_nobodys_place_in_the_line() -> None:
+    assert outlook(replace(BASE, facts=replace(BASE.facts, ready=False)), DUE).member.parts == ()
+    assert outlook(replace(BASE, facts=replace(BASE.facts, busy=True)), DUE).member.parts == ()
+
+
 def test_a_canary_tells_what_it_lacks_and_what_it_took() -> None:
     canary = replace(BASE, canary=True)
     assert outlook(canary, paris("2026-01-10")).member.lacks == BOTH

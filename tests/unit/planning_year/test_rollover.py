@@ -176,6 +176,11 @@ def test_without_its_turn_a_base_waits() -> None:
     assert step(replace(WISH, may_begin=False), SERVING, None, NOW) == Step(Wait(), None)
 
 
+def test_a_base_that_is_not_ready_or_is_being_restored_begins_no_roll() -> None:
+    for facts in (replace(SERVING, ready=False), replace(SERVING, busy=True)):
+        assert step(WISH, facts, None, NOW) == Step(Wait(), None)
+
+
 def test_with_nothing_due_nothing_is_done() -> None:
     assert step(replace(WISH, due=None), SERVING, None, NOW) == Step(Wait(), None)
     assert step(replace(WISH, due=OLD), SERVING, None, NOW) == Step(Wait(), None)
@@ -327,7 +332,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(EVENTS, st.booleans())
 def test_a_roll_ends_well_or_goes_back_once_wherever_passes_are_cut_short(
     events: list[tuple[int, bool, int]], works: bool
@@ -356,7 +361,7 @@ def test_a_roll_ends_well_or_goes_back_once_wherever_passes_are_cut_short(
     assert len(world.templates) == (1 if works else 2)
 
 
-@settings(max_examples=12)
+@settings(max_examples=12, deadline=None)
 @given(EVENTS)
 def test_a_changed_channel_gives_a_base_that_went_back_another_try(events: list[tuple[int, bool, int]]) -> None:
     world = World(works=False)

@@ -248,7 +248,7 @@ def test_a_date_on_29_february_comes_on_the_28th_in_common_years() -> None:
     assert turn_to(leap, PARIS, 2028).switchover == at("2028-02-29")
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(calendars, zones, st.integers(2001, 2060))
 def test_the_dates_of_a_turn_follow_each_other_within_a_year(dates: Calendar, tz: str, year: int) -> None:
     turn, last = turn_to(dates, tz, year), turn_to(dates, tz, year - 1)
@@ -257,7 +257,7 @@ def test_the_dates_of_a_turn_follow_each_other_within_a_year(dates: Calendar, tz
     assert f"{local_date(tz, turn.archive):%m-%d}" == dates.year_end_archive
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(calendars, zones, st.integers(2024, 2030))
 def test_an_archive_is_known_again_by_its_date(dates: Calendar, tz: str, year: int) -> None:
     turn = turn_to(dates, tz, year)
@@ -266,7 +266,7 @@ def test_an_archive_is_known_again_by_its_date(dates: Calendar, tz: str, year: i
     assert archived_year(dates, tz, due.name) == due.passing_year == year - 1
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(calendars, zones, moments, st.integers(2022, 2031), st.none() | st.integers(2022, 2031))
 def test_no_plan_goes_back_and_nothing_changes_before_it_says(
     dates: Calendar, tz: str, now: datetime, serves: int, pin: int | None
@@ -281,7 +281,7 @@ def test_no_plan_goes_back_and_nothing_changes_before_it_says(
     assert year_plan(facts, plan.again - timedelta(microseconds=1)) == plan
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(1, 90), calendars, zones, st.sampled_from([None, "pin", "down"])), max_size=30),
     moments,

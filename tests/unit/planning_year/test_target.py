@@ -110,7 +110,7 @@ def lists(draw: st.DrawFn) -> list[Listed]:
     return [Listed(version, time) for version, time in zip(versions, times, strict=True)]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(lists(), st.sampled_from(_VERSIONS) | st.none(), _TIMES)
 def test_a_step_back_is_never_taken_unless_the_list_says_so(
     listed: list[Listed], version: str | None, moment: datetime
@@ -193,7 +193,7 @@ def test_an_august_release_does_not_turn_the_year_in_nouvelle_caledonie() -> Non
     assert turned.target == Target(NEXT.version, NEXT.image, 2027)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(lists(), st.sampled_from(_VERSIONS), _TIMES, st.integers(0, 26))
 def test_every_part_is_rolled_in_its_time_and_within_a_day_of_it(
     listed: list[Listed], version: str, moment: datetime, open_hours: int

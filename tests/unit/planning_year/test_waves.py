@@ -135,6 +135,13 @@ def test_past_the_failures_that_are_allowed_the_rollout_halts_until_the_spec_cha
     assert len(goes_on.begin) == 3
 
 
+def test_what_has_halted_stays_so_although_the_failed_bases_are_gone() -> None:
+    waves = Waves([waiting(n) for n in range(5)])
+    found = waves.decide(replace(RULES, halted=True), EVENING)
+    assert (found.phase, found.begin) == ("Halted", ())
+    assert found.message
+
+
 def test_a_paused_channel_begins_nobody() -> None:
     found = Waves([waiting(0)]).decide(replace(RULES, paused=True), EVENING)
     assert (found.phase, found.begin, found.again) == ("Paused", (), None)
@@ -216,7 +223,7 @@ rules = st.builds(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(members(), max_size=30), st.sets(st.integers(0, 8)), rules, st.integers(0, 48))
 def test_what_holds_depends_on_what_the_bases_are_now_and_on_nothing_before(
     course: list[WaveMember], gone: set[int], limits: Rules, hours: int
@@ -238,7 +245,7 @@ def test_what_holds_depends_on_what_the_bases_are_now_and_on_nothing_before(
         assert waves.decide(limits, found.again - timedelta(seconds=1)).begin == ()
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 6), st.randoms(use_true_random=False))
 def test_a_fleet_is_rolled_to_the_end_and_never_too_many_at_once(count: int, limit: int, chance: random.Random) -> None:
     limits = replace(ANY_HOUR, max_concurrent=limit, max_failures=count)

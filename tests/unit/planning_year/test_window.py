@@ -65,7 +65,7 @@ def test_a_window_that_the_spring_night_swallows_opens_on_the_next_day() -> None
     assert next_open(brief, PARIS, at("2026-03-28T12:00")) == at("2026-03-30T02:10")
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(windows, zones, moments)
 def test_what_opens_next_is_open_and_was_not_before(window: Between, tz: str, now: datetime) -> None:
     opens = next_open(window, tz, now)
@@ -77,7 +77,7 @@ def test_what_opens_next_is_open_and_was_not_before(window: Between, tz: str, no
         assert not is_open(window, tz, max(now, opens - timedelta(hours=1, seconds=1)))
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(windows, zones, moments)
 def test_a_window_closes_within_a_day(window: Between, tz: str, now: datetime) -> None:
     end = closes(window, tz, now)
