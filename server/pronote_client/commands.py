@@ -24,19 +24,29 @@ WIDE: Final = 240
 
 
 def log_in(
-    profile: Profile, school: Parameters, username: str, password: str, mode: str, machine: str, connect: str | None
+    profile: Profile,
+    school: Parameters,
+    username: str,
+    password: str,
+    mode: str,
+    machine: str,
+    connect: str | None,
+    school_year: int | None = None,
 ) -> str:
     """Log in, keep the session, and return what to tell the person.
 
     Args:
         connect: `HOST:PORT` to connect to instead of the school's.
+        school_year: A past year whose base is kept; None for the base in service.
 
     Raises:
         ClientError: The server is not reached, is not the school's, or refuses.
     """
     target = None if connect is None else parse_target(connect)
     earlier = profile.session(school.uai)
-    body = {"username": username, "password": password, "mode": mode, "machine": machine[:64]}
+    body: dict[str, object] = {"username": username, "password": password, "mode": mode, "machine": machine[:64]}
+    if school_year is not None:
+        body["schoolYear"] = school_year
     with Connection(school, target) as server:
         try:
             answer = server.ask("POST", "/client/v1/login", body)
@@ -54,7 +64,22 @@ def log_in(
     if not isinstance(token, str):
         raise ClientError("The server's answer to the login is not understood.", ExitCode.FAULT)
     profile.save_session(school.uai, StoredSession(token, _text(answer, "username"), mode, connect))
-    return f"Logged in to {school.label} as {_text(answer, 'username')}, mode {mode}."
+    year = f", school year {_year(answer)}" if school_year is not None else ""
+    return f"Logged in to {school.label} as {_text(answer, 'username')}, mode {mode}{year}."
+
+
+def show_years(school: Parameters, connect: str | None) -> None:
+    """Print the school years that one may log in to. Needs no session.
+
+    Raises:
+        ClientError: The server is not reached, is not the school's, or refuses.
+    """
+    with Connection(school, None if connect is None else parse_target(connect)) as server:
+        answer = server.ask("GET", "/client/v1/years")
+    table = Table("School year", "State")
+    for one in answer.get("years", []):
+        table.add_row(Text(_text(one, "schoolYear")), Text(_text(one, "state")))
+    _console().print(table)
 
 
 def ask(profile: Profile, uai: str | None, method: str, path: str) -> dict[str, Any]:
@@ -98,7 +123,7 @@ def show_identity(answer: dict[str, Any]) -> None:
     grid = Table.grid(padding=(0, 2))
     rows = {
         "School": f"{_text(answer, 'displayName')} ({_text(answer, 'uai')})",
-        "School year": _text(answer, "schoolYear"),
+        "School year": _year(answer),
         "Server version": _text(answer, "version"),
         "User": _text(answer, "username"),
         "Mode": _text(answer, "mode"),
@@ -159,6 +184,10 @@ def _console() -> Console:
     console = Console()
     # Into a file or another program nothing is cut.
     return console if console.is_terminal else Console(width=WIDE)
+
+
+def _year(answer: dict[str, Any]) -> str:
+    return _text(answer, "schoolYear") + (" (read-only)" if answer.get("readOnly") is True else "")
 
 
 def _text(answer: dict[str, Any], key: str) -> str:

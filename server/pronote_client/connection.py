@@ -38,6 +38,8 @@ EXIT_CODES: Final[dict[str, ExitCode]] = {
     "SessionExpired": ExitCode.NOT_LOGGED_IN,
     "ModeNotAllowed": ExitCode.NOT_ALLOWED,
     "AccountLocked": ExitCode.NOT_ALLOWED,
+    "SchoolYearReadOnly": ExitCode.NOT_ALLOWED,
+    "UnknownSchoolYear": ExitCode.USAGE,
 }
 """Reasons of the Client protocol; any other is a fault."""
 

@@ -95,6 +95,10 @@ def login(
         typer.Option(metavar="HOST:PORT", help="Connect there; the certificate must still be the school's."),
     ] = None,
     machine: Annotated[str | None, typer.Option(help="Name of this machine; default: its host name.")] = None,
+    school_year: Annotated[
+        int | None,
+        typer.Option(metavar="YEAR", min=1990, max=2199, help="A past school year that is kept, to read; see `years`."),
+    ] = None,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
@@ -106,7 +110,26 @@ def login(
 
         school = profile.school(_choice(context).school)
         password = _password(password_stdin)
-        typer.echo(log_in(profile, school, username, password, mode.value, machine or socket.gethostname(), connect))
+        here = machine or socket.gethostname()
+        typer.echo(log_in(profile, school, username, password, mode.value, here, connect, school_year))
+
+    _run(context, work)
+
+
+@app.command()
+def years(
+    context: typer.Context,
+    connect: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Connect there; the certificate must still be the school's."),
+    ] = None,
+) -> None:
+    """Show the school years that one may log in to: the one in service, and past ones that are kept to be read."""
+
+    def work(profile: Profile) -> None:
+        from pronote_client import commands
+
+        commands.show_years(profile.school(_choice(context).school), connect)
 
     _run(context, work)
 

@@ -35,12 +35,15 @@ class Account:
     verifier: bytes | None = field(default=None, repr=False)
 
 
-async def find_account(instance: Instance, key: str | None) -> Account | None:
+async def find_account(instance: Instance, key: str | None, school_year: int | None = None) -> Account | None:
     """Return the account of a name, as names are compared; None as key is no name at all.
+
+    Args:
+        school_year: Of a past year, whose own users are meant; None for the base in service.
 
     The base is asked in every case, so that the time taken is the same for every name.
     """
-    user = await instance.base().read(users.find_user, key or "")
+    user = await instance.base_of(school_year).read(users.find_user, key or "")
     admin = instance.superadmin
     if admin is not None and admin.key == key:
         person = Person(admin.username, admin.key, None, True)
@@ -48,9 +51,9 @@ async def find_account(instance: Instance, key: str | None) -> Account | None:
     return None if user is None or key is None else account_of(user)
 
 
-async def find_account_by_id(instance: Instance, user_id: int) -> Account | None:
-    """Return the account of a user of the base."""
-    user = await instance.base().read(users.find_user_by_id, user_id)
+async def find_account_by_id(instance: Instance, user_id: int, school_year: int | None = None) -> Account | None:
+    """Return the account of a user of the base; `school_year` as in `find_account`."""
+    user = await instance.base_of(school_year).read(users.find_user_by_id, user_id)
     return None if user is None else account_of(user)
 
 

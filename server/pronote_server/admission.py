@@ -33,6 +33,7 @@ class Entry:
         machine: Name of a Client's machine, for `disabledClients`; empty when not told.
         address: The Client's or the visitor's address.
         espace: Of PRONOTE.net; None for a Client.
+        school_year: Of a past year's base; None for the base in service.
     """
 
     application: Application
@@ -40,6 +41,7 @@ class Entry:
     machine: str
     address: Address
     espace: Espace | None = None
+    school_year: int | None = None
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a fault
@@ -84,6 +86,7 @@ def enter(instance: Instance, entry: Entry, account: Account) -> tuple[str, Sess
             now_utc(),
             time.monotonic(),
             entry.espace,
+            entry.school_year,
         )
     except TooManySessions:
         raise Refused(busy(), LoginResult.REFUSED, user_id) from None
@@ -145,9 +148,11 @@ async def record(instance: Instance, entry: Entry, result: LoginResult, user_id:
         # An address that hammers while it is suspended must not push everyone else out of the audit, nor cost a write.
         return
     try:
+        # The audit is the base in service's, where a past year's user is nobody or somebody else.
+        known = user_id if entry.school_year is None else None
         await instance.audit.record(
             instance.base(),
-            Login(int(time.time()), user_id, entry.application, entry.mode, result, str(entry.address), entry.espace),
+            Login(int(time.time()), known, entry.application, entry.mode, result, str(entry.address), entry.espace),
         )
     except sqlite3.Error:
         # A full volume must not keep the people out who would make room.

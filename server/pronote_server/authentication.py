@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from pronote_server.clock import now_utc
 from pronote_server.errors import Refusal
 from pronote_server.passwords import Busy
 from pronote_server.storage import users, verifiers
+from pronote_server.storage.kept import KeptBaseUnusable
 from pronote_server.usernames import username_key
 from pronote_server.words import LoginResult
 
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
     from pronote_server.instance import Instance
     from pronote_server.sessions import Session
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ async def log_in(instance: Instance, attempt: Attempt) -> tuple[str, Session]:
     """
     try:
         check_place(instance, attempt.entry)
+        await _check_year(instance, attempt.entry.school_year)
         account = await _check_password(instance, attempt)
         token, session = enter(instance, attempt.entry, account)
     except Refused as refused:
@@ -58,11 +64,26 @@ async def log_in(instance: Instance, attempt: Attempt) -> tuple[str, Session]:
     return token, session
 
 
+async def _check_year(instance: Instance, school_year: int | None) -> None:
+    if school_year is None:
+        return
+    if school_year not in instance.kept:
+        refusal = Refusal(404, "UnknownSchoolYear", f"No base of the school year {school_year} is kept.")
+        raise Refused(refusal, LoginResult.REFUSED)
+    try:
+        await instance.kept[school_year].open()
+    except KeptBaseUnusable as error:
+        log.warning("Kept base unusable", extra={"data": {"schoolYear": school_year, "reason": str(error)}})
+        refusal = Refusal(409, "SchoolYearUnavailable", f"The base of the school year {school_year} cannot be opened.")
+        raise Refused(refusal, LoginResult.REFUSED) from None
+
+
 async def _check_password(instance: Instance, attempt: Attempt) -> Account:
-    account = await find_account(instance, username_key(attempt.username))
+    year = attempt.entry.school_year
+    account = await find_account(instance, username_key(attempt.username), year)
     try:
         right = await instance.passwords.check(account.password_hash if account else None, attempt.password)
-        if account is not None and right:
+        if account is not None and right and year is None:
             account = await _renew_hash(instance, account, attempt.password)
     except Busy:
         raise Refused(busy(), LoginResult.REFUSED) from None
@@ -70,7 +91,8 @@ async def _check_password(instance: Instance, attempt: Attempt) -> Account:
         count_failure(instance, attempt.entry.address)
         refusal = Refusal(401, "WrongCredentials", "User name or password is wrong.")
         raise Refused(refusal, LoginResult.REFUSED, account.person.user_id if account else None)
-    await _renew_verifier(instance, account, attempt.password)
+    if year is None:
+        await _renew_verifier(instance, account, attempt.password)
     return account
 
 
@@ -116,7 +138,7 @@ async def _may_stay(instance: Instance, session: Session) -> bool:
     """Tell whether the account of a Client's session may still come in as it did."""
     if session.person.user_id is None:
         return True
-    account = await find_account_by_id(instance, session.person.user_id)
+    account = await find_account_by_id(instance, session.person.user_id, session.school_year)
     return account is not None and not account.locked and session.mode in account.modes
 
 

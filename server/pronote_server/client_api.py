@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StrictInt
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from pronote_server.addresses import parse_address
-from pronote_server.admission import Entry, out_of_service
+from pronote_server.admission import Entry, check_address, out_of_service
 from pronote_server.answers import Envelope, Json, on_failure, on_http_error, on_refusal, printable, read_model
 from pronote_server.authentication import Attempt, log_in, peer, session_of
 from pronote_server.clock import rfc3339
@@ -37,6 +37,7 @@ class LoginRequest(BaseModel):
     password: SecretStr = Field(min_length=1, max_length=256)
     mode: Annotated[Mode, AfterValidator(client_mode)]
     machine: Annotated[str, Field(max_length=64), AfterValidator(printable)] = ""
+    school_year: Annotated[StrictInt | None, Field(alias="schoolYear", ge=1990, le=2199)] = None
 
 
 def client_app(instance: Instance) -> ASGIApp:
@@ -49,13 +50,27 @@ def client_app(instance: Instance) -> ASGIApp:
         attempt = Attempt(
             wanted.username,
             wanted.password.get_secret_value(),
-            Entry(Application.CLIENT, wanted.mode, wanted.machine.strip(), parse_address(peer(request))),
+            Entry(
+                Application.CLIENT,
+                wanted.mode,
+                wanted.machine.strip(),
+                parse_address(peer(request)),
+                school_year=None if wanted.school_year == instance.config.base.school_year else wanted.school_year,
+            ),
         )
         token, session = await log_in(instance, attempt)
         return Json({"session": token, **_identity(instance, session)})
 
     async def whoami(request: Request) -> Response:
         return Json(_identity(instance, await session_of(instance, request)))
+
+    async def years(request: Request) -> Response:
+        # Without a session: a person chooses the year before the login.
+        check_address(instance, parse_address(peer(request)))
+        if instance.state is not State.READY:
+            raise out_of_service()
+        kept = [{"schoolYear": year, "state": "Kept"} for year in instance.kept]
+        return Json({"years": [{"schoolYear": instance.config.base.school_year, "state": "InService"}, *kept]})
 
     async def connections(request: Request) -> Response:
         session = await session_of(instance, request)
@@ -71,6 +86,7 @@ def client_app(instance: Instance) -> ASGIApp:
 
     app = Starlette(
         routes=[
+            Route("/client/v1/years", years, methods=["GET"]),
             Route("/client/v1/login", login, methods=["POST"]),
             Route("/client/v1/whoami", whoami, methods=["GET"]),
             Route("/client/v1/connections", connections, methods=["GET"]),
@@ -94,6 +110,7 @@ def _identity(instance: Instance, session: Session) -> dict[str, object]:
         "idleSeconds": int(instance.sessions.idle_seconds(Application.CLIENT)),
         "uai": base.uai,
         "displayName": instance.settings.display_name,
-        "schoolYear": base.school_year,
+        "schoolYear": base.school_year if session.school_year is None else session.school_year,
+        "readOnly": session.school_year is not None,
         "version": base.version,
     }

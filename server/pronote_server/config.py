@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -40,6 +40,10 @@ class BaseConfig:
     def base_path(self) -> Path:
         """Path of the SQLite file."""
         return self.folder / "base.sqlite"
+
+    def of_year(self, school_year: int) -> BaseConfig:
+        """Return where the base of another year of the same school is."""
+        return replace(self, folder=self.folder.with_name(str(school_year)), school_year=school_year)
 
 
 @dataclass(frozen=True)

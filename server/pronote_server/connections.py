@@ -23,6 +23,7 @@ def connections_document(instance: Instance) -> dict[str, object]:
                 "mode": session.mode.value,
                 "espace": session.espace or "",
                 "username": session.person.username,
+                "schoolYear": session.school_year or instance.config.base.school_year,
                 "machine": session.machine,
                 "address": session.address,
                 "connectedTime": rfc3339(session.connected),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from pronote_server.config import ServerConfig
     from pronote_server.storage.database import Database
+    from pronote_server.storage.kept import KeptBase
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class Instance:
         has_settings: Good settings were read.
         superadmin: Superadministrator in force; None until good files were read.
         database: The base; None until it is open.
+        kept: Bases of past years by their year, the newest first.
         tls: The listener's certificate; None until good files were read.
         sealer: Seals what the web protocol needs of passwords; None without PRONOTE.net.
         web: The sessions of PRONOTE.net.
@@ -54,6 +56,7 @@ class Instance:
         self.has_settings = False
         self.superadmin: SuperAdmin | None = None
         self.database: Database | None = None
+        self.kept: dict[int, KeptBase] = {}
         self.tls: TlsListener | None = None
         self.metrics = Metrics(config.base.version, config.base.school_year)
         self.sessions = Sessions(config.idle_seconds)
@@ -86,6 +89,15 @@ class Instance:
         if self.database is None:
             raise RuntimeError("the base is not open")
         return self.database
+
+    def base_of(self, school_year: int | None) -> Database | KeptBase:
+        """Return the base of a past year that is kept, or the one in service for None.
+
+        Raises:
+            RuntimeError: The base in service is not open yet.
+            KeyError: No base of that year is kept.
+        """
+        return self.base() if school_year is None else self.kept[school_year]
 
     def watched(self) -> tuple[Watched, ...]:
         """Return the groups of files that are read again when they change."""

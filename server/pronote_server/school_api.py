@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from pronote_server.instance import Instance
+    from pronote_server.sessions import Session
 
 PAGE: Final = 500
 """Rows of one answer: some 60 KiB."""
@@ -60,7 +61,9 @@ def school_routes(instance: Instance) -> list[Route]:
     """Return the routes of pupils and absences."""
 
     async def add_absence(request: Request) -> Response:
-        await _session_for_absences(instance, request)
+        session = await _session_for_absences(instance, request)
+        if session.school_year is not None:
+            raise _read_only(session.school_year)
         wanted = await read_model(request, AbsenceRequest)
         if instance.state is not State.READY:
             raise out_of_service()
@@ -80,13 +83,14 @@ def school_routes(instance: Instance) -> list[Route]:
         return Json({"id": absence_id, **_absence_document(new)}, status_code=201)
 
     async def absences(request: Request) -> Response:
-        await _session_for_absences(instance, request)
-        rows, more = _page(await instance.base().read(school.list_absences, _after(request), PAGE + 1))
+        session = await _session_for_absences(instance, request)
+        base = instance.base_of(session.school_year)
+        rows, more = _page(await base.read(school.list_absences, _after(request), PAGE + 1))
         return Json({"absences": [{"id": row.id, **_absence_document(row)} for row in rows], "more": more})
 
     async def pupils(request: Request) -> Response:
-        await session_of(instance, request)
-        rows, more = _page(await instance.base().read(school.list_pupils, _after(request), PAGE + 1))
+        base = instance.base_of((await session_of(instance, request)).school_year)
+        rows, more = _page(await base.read(school.list_pupils, _after(request), PAGE + 1))
         return Json({"pupils": [_pupil_document(row) for row in rows], "more": more})
 
     return [
@@ -96,10 +100,16 @@ def school_routes(instance: Instance) -> list[Route]:
     ]
 
 
-async def _session_for_absences(instance: Instance, request: Request) -> None:
+async def _session_for_absences(instance: Instance, request: Request) -> Session:
     session = await session_of(instance, request)
     if session.mode not in ABSENCE_MODES:
         raise Refusal(403, "ModeNotAllowed", "Absences need mode administratif or vie-scolaire.")
+    return session
+
+
+def _read_only(school_year: int) -> Refusal:
+    message = f"The school year {school_year} is kept to be read: nothing is entered in it any more."
+    return Refusal(403, "SchoolYearReadOnly", message)
 
 
 def _after(request: Request) -> int:

@@ -25,6 +25,7 @@ from pronote_server.storage.audit import purge_audit
 from pronote_server.storage.checkpoint import remove_remains
 from pronote_server.storage.create import ensure_base
 from pronote_server.storage.database import Database
+from pronote_server.storage.kept import KeptBase, kept_years
 from pronote_server.storage.lock import hold
 from pronote_server.storage.new_users import take_over_users
 from pronote_server.watch import watch
@@ -102,6 +103,8 @@ async def _serve(config: ServerConfig) -> None:
             instance.passwords.close()
             if instance.database is not None:
                 await asyncio.to_thread(instance.database.close)
+            for kept in instance.kept.values():
+                await asyncio.to_thread(kept.close)
     log.info("Stopped", extra={"data": {"seconds": round(instance.drained_seconds(), 3)}})
 
 
@@ -127,8 +130,18 @@ async def _prepare(instance: Instance, held: ExitStack) -> tuple[Watched, ...]:
     users = await asyncio.to_thread(take_over_users, config.base)
     instance.database = await asyncio.to_thread(Database, config.base)
     await asyncio.to_thread(remove_remains, config.checkpoints)
+    past = await asyncio.to_thread(kept_years, config.base.folder.parent, config.base.school_year)
+    instance.kept = {year: KeptBase(config.base.of_year(year)) for year in past}
     log.info(
-        "Base open", extra={"data": {"made": made, "schoolYear": config.base.school_year, "usersTakenOver": users or 0}}
+        "Base open",
+        extra={
+            "data": {
+                "made": made,
+                "schoolYear": config.base.school_year,
+                "usersTakenOver": users or 0,
+                "kept": list(past),
+            }
+        },
     )
     return groups
 

@@ -54,6 +54,7 @@ class Session:
         last_seen: Instant of the last request, for people.
         heard: The same on the monotonic clock, seconds, for the idle time-out.
         espace: Of PRONOTE.net; None for a Client.
+        school_year: Of a past year's base, which is only read; None for the base in service.
         key: The token's digest, by which the session is found.
         ended: Called when the session ends, whatever ends it.
     """
@@ -68,6 +69,7 @@ class Session:
     last_seen: datetime
     heard: float
     espace: Espace | None = None
+    school_year: int | None = None
     key: bytes = field(default=b"", repr=False)
     ended: Callable[[], None] | None = field(default=None, repr=False)
 
@@ -109,6 +111,7 @@ class Sessions:
         instant: datetime,
         monotonic: float,
         espace: Espace | None = None,
+        school_year: int | None = None,
     ) -> tuple[str, Session]:
         """Open a session and return its token, which is kept nowhere, and the session.
 
@@ -130,6 +133,7 @@ class Sessions:
             instant,
             monotonic,
             espace,
+            school_year,
             key,
         )
         self._lanes[application][key] = session

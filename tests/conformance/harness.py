@@ -92,17 +92,19 @@ class Volume:
         self.write_superadmin(*SUPERADMIN)
         write_certificate(self.tls, self.authority, (HOST, "localhost", "127.0.0.1"))
 
-    def request_base(self) -> None:
+    def request_base(self, school_year: int = YEAR) -> None:
         """Ask for an empty base."""
+        folder = self.year_folder.with_name(str(school_year))
+        folder.mkdir(exist_ok=True)
         request = {
             "kind": "empty",
             "uai": UAI,
-            "schoolYear": YEAR,
+            "schoolYear": school_year,
             "slotMinutes": 60,
             "dayStart": "08:00",
             "dayEnd": "18:00",
         }
-        (self.year_folder / "new-base.json").write_text(json.dumps(request), encoding="utf-8")
+        (folder / "new-base.json").write_text(json.dumps(request), encoding="utf-8")
 
     def write_settings(self, settings: object) -> None:
         """Change the settings as a kubelet does: a new folder behind the `..data` symbolic link."""

@@ -30,6 +30,9 @@ ANNOTATION_SCHOOL_YEAR: Final = f"{GROUP}/school-year"
 ANNOTATION_SNAPSHOT_REQUEST: Final = f"{GROUP}/snapshot-request"
 """On a PronoteBase: the name of one extra snapshot to take now, its kind and the moment of asking in the name."""
 
+ROLLBACK_PREFIX: Final = "rollback-"
+"""What the request id of a restore begins with that the operator itself asks for, when a roll has failed."""
+
 MAX_NAME_LENGTH: Final = 40
 """Longest name of a base or publication: children's names and a StatefulSet's pod labels must still fit in 63."""
 

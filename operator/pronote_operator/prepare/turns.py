@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
+from pronote_operator.api.constants import ROLLBACK_PREFIX
 from pronote_operator.prepare.journal import History, Record, restore_key
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ PUT_AWAY: Final = "putAway"
 SERVED: Final = "served"
 
 STEPS: Final = (NEW_YEAR, TURN, YEAR, PUT_AWAY, SERVED)
-
-ROLLBACK_PREFIX: Final = "rollback-"
-"""What the request id of a restore begins with that the operator asks for when a roll failed."""
 
 _MAKING: Final = ("empty", "hnot", "snapshot", NEW_YEAR, "restore")
 

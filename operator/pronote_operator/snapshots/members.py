@@ -105,6 +105,9 @@ def write_members(tar: IO[bytes], members: dict[str, Member], into: Path, name: 
                         raise SnapshotError(Reason.SNAPSHOT_DAMAGED, f"{name} changed while it was read")
                     _write(path, content, member.size)
                 missing.discard(item.name)
+        # The end of a tar may be told by one block and filled up by the next: borg fails if nobody takes that.
+        while tar.read(_COPY_BYTES):
+            pass
     except (tarfile.TarError, EOFError):
         return False
     if not missing:

@@ -146,6 +146,17 @@ CONNECTION_PRAGMAS: Final = (
     # 2 MiB a connection instead of SQLite's default per page: bases are small, pods are many.
     "PRAGMA cache_size = -2048",
 )
+KEPT_PRAGMAS: Final = (
+    "PRAGMA busy_timeout = 10000",
+    "PRAGMA cache_size = -2048",
+    # Its schema may be that of a file that was loaded: functions in it are not run. The root file system is read-only.
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA temp_store = MEMORY",
+)
+"""Of the connection to a base of a past year."""
+
+SHOW_COLUMNS: Final = "CREATE TEMP VIEW {table} AS SELECT *, {columns} FROM main.{table}"
+QUERY_ONLY: Final = "PRAGMA query_only = ON"
 USE_WAL: Final = "PRAGMA journal_mode = WAL"
 DO_NOT_SYNC: Final = "PRAGMA synchronous = OFF"
 EMPTY_WAL: Final = "PRAGMA wal_checkpoint(TRUNCATE)"

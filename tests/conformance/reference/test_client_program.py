@@ -37,6 +37,8 @@ class Client:
         """Run a command; the password goes to standard input."""
         program = Path(sys.executable).with_name("pronote-client")
         base = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LC_ALL": "C.UTF-8"}
+        # A checkout that is not the installed one.
+        base |= {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
         return subprocess.run(
             [program, *words],
             env=base | self.environment,
