@@ -33,7 +33,7 @@ def log_in(site: Site, visitor: Visitor, kind: type[Client], ent: Ent | None = N
 def a_pupil_reads(site: Site, ent: Ent | None = None) -> None:
     """Timetable, homework and marks of the pupil's own, all of them and no others."""
     client = log_in(site, site.pupil, pronotepy.Client, ent)
-    assert client.info.class_name
+    assert client.info.class_name == site.records[site.pupil.name].class_name
     _reads(client, site, site.records[site.pupil.name])
     assert not client.session_check(), "the session was lost meanwhile"
 
@@ -43,6 +43,7 @@ def a_guardian_reads(site: Site, ent: Ent | None = None) -> None:
     client = log_in(site, site.guardian, pronotepy.ParentClient, ent)
     assert tuple(child.name for child in client.children) == site.guardian.children
     for child in client.children:
+        assert child.class_name == site.records[child.name].class_name
         client.set_child(child)
         _reads(client, site, site.records[child.name])
     assert not client.session_check(), "the session was lost meanwhile"

@@ -140,6 +140,7 @@ def _pupils_record(made: School, name: str, monday: date) -> Record:
     class_name = made.pupils[number].class_name
     return Record(
         lessons=_lessons((course for course in made.courses if course.class_name == class_name), monday),
+        class_name=class_name,
         homework=tuple(sorted((due, subject) for of, subject, _, due, _ in made.homework if of == class_name)),
         marks=tuple(sorted((day, subject) for of, subject, day, *_ in made.marks if of == number)),
     )

@@ -46,12 +46,14 @@ class Record:
     """What the base holds about somebody, so that nothing that is read may be another's, or missing.
 
     Attributes:
+        class_name: of a pupil.
         lessons: of the week from `Site.monday`, in their order: when each begins, and its subject.
         homework: when each is due, and its subject, in their order.
         marks: when each was given, and its subject, in their order.
     """
 
     lessons: tuple[tuple[datetime, str], ...]
+    class_name: str = ""
     homework: tuple[tuple[date, str], ...] = ()
     marks: tuple[tuple[date, str], ...] = ()
 

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
-from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver import ActionChains, Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 
@@ -19,6 +20,9 @@ from tests.support.waiting import wait_until
 
 PATIENCE = 15.0
 """Seconds that a person waits for a page; the machine of the tests is busy."""
+
+MOST_STOPS = 60
+"""Of the key Tab on a page, before one gives up."""
 
 FIELDS = "input:not([type=hidden]), select, textarea"
 BUTTONS = "button, input[type=submit], [role=button]"
@@ -55,6 +59,10 @@ class Browser:
         """Type an address."""
         self.driver.get(url)
 
+    def forget(self) -> None:
+        """Forget all cookies, of every site: as a browser that nobody has used."""
+        self.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+
     def follow(self, text: str) -> None:
         """Follow a link."""
         self._find(LINKS, text, "link").click()
@@ -72,6 +80,36 @@ class Browser:
     def choose(self, label: str, option: str) -> None:
         """Choose an entry of a list."""
         Select(self._find(FIELDS, label, "list")).select_by_visible_text(option)
+
+    # Doing without a mouse.
+
+    def reach(self, name: str) -> None:
+        """Press the key Tab until a field, link or button has the focus.
+
+        Raises:
+            AssertionError: the key does not lead there.
+        """
+        passed = []
+        for _ in range(MOST_STOPS):
+            self._press_keys(Keys.TAB)
+            focused = self.driver.switch_to.active_element
+            passed.append(" ".join(focused.accessible_name.split()))
+            if passed[-1] == name:
+                return
+        raise AssertionError(f"the key Tab does not lead to {name!r}, but to {passed}\n{self.describe()}")
+
+    def type(self, text: str) -> None:
+        """Type where the focus is."""
+        self._press_keys(text)
+
+    def enter(self) -> None:
+        """Press the key Enter."""
+        self._press_keys(Keys.ENTER)
+
+    def go(self, name: str) -> None:
+        """Reach a link or button, and press the key Enter."""
+        self.reach(name)
+        self.enter()
 
     # Reading.
 
@@ -105,9 +143,25 @@ class Browser:
         what = f"the page says {', '.join(map(repr, texts))}"
         wait_until(lambda: self._says(texts), timeout, what=what, last=self.describe)
 
+    def reads_any(self, *texts: str, timeout: float = PATIENCE) -> None:
+        """Wait until one of these can be read on the page.
+
+        Raises:
+            AssertionError: none can; with what is there instead.
+        """
+        what = f"the page says {' or '.join(map(repr, texts))}"
+        wait_until(lambda: any(self._says((text,)) for text in texts), timeout, what=what, last=self.describe)
+
+    def picture(self, path: Path) -> None:
+        """Keep what is seen, as a PNG."""
+        assert self.driver.save_screenshot(str(path))
+
     def describe(self) -> str:
         """The page, for a message."""
         return f"{self.url}\n{self.text[:2000]}"
+
+    def _press_keys(self, keys: str) -> None:
+        ActionChains(self.driver).send_keys(keys).perform()
 
     def _says(self, texts: Sequence[str]) -> bool:
         shown = self.text
