@@ -19,6 +19,9 @@ from tests.support.cas_server import CasServer
 from tests.support.ent import trusting
 
 ACCOUNTS = "/tmp/accounts.csv"  # noqa: S108 (in the server's container)
+SHOW_ACCOUNTS = f"print(open({ACCOUNTS!r}).read())"
+"""The image has no other program that shows a file."""
+
 DELEGATED = ("Professeurs", "Parents", "Eleves")
 
 
@@ -61,7 +64,7 @@ def town(stage: Stage, front: Front, folder: Path, *, replicas: int = 2, each: i
         published = Published(school, {"replicas": replicas}).apply()
         seeded = Seeded(int(school.get()["status"]["schoolYear"]), each)
         school.execute(*seeded.command(ACCOUNTS))
-        accounts = school.execute("cat", ACCOUNTS)
+        accounts = school.execute("python3", "-c", SHOW_ACCOUNTS)
         published.wait()
         site = seeded_site(published.url, seeded, accounts, published)
         with CasServer(folder / "cas", [published.url], host=addresses.NODE_IP, accounts=ent_accounts(site)) as cas:

@@ -143,15 +143,6 @@ class Browser:
         what = f"the page says {', '.join(map(repr, texts))}"
         wait_until(lambda: self._says(texts), timeout, what=what, last=self.describe)
 
-    def reads_any(self, *texts: str, timeout: float = PATIENCE) -> None:
-        """Wait until one of these can be read on the page.
-
-        Raises:
-            AssertionError: none can; with what is there instead.
-        """
-        what = f"the page says {' or '.join(map(repr, texts))}"
-        wait_until(lambda: any(self._says((text,)) for text in texts), timeout, what=what, last=self.describe)
-
     def picture(self, path: Path) -> None:
         """Keep what is seen, as a PNG."""
         assert self.driver.save_screenshot(str(path))
