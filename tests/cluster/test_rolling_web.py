@@ -48,8 +48,8 @@ def tell(capsys: pytest.CaptureFixture[str]) -> Tell:
 
 @pytest.fixture(scope="module")
 def here(stage: Stage, front: Front, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    """The school, without a delegation."""
-    with town(stage, front, tmp_path_factory.mktemp("town"), replicas=REPLICAS, each=24) as made:
+    """The school, without a delegation, and with one replica for the first test."""
+    with town(stage, front, tmp_path_factory.mktemp("town"), replicas=1, each=24) as made:
         yield made
 
 
@@ -61,6 +61,16 @@ def crowd(here: Town) -> Iterator[Crowd]:
         crowd.arrive([_door(here, one) for one in itertools.islice(people, PEOPLE)])
         crowd.stay()
         yield crowd
+
+
+def test_nobody_notices_that_replicas_come_and_go(here: Town, crowd: Crowd, tell: Tell) -> None:
+    scale(here, 1)
+
+    def come_and_go() -> None:
+        scale(here, 4)
+        scale(here, 1)
+
+    nobody_was_lost(tell, "there were 1, then 4, then 1 replicas", crowd, crowd.during(come_and_go))
 
 
 def test_nobody_notices_that_a_replica_was_killed(here: Town, crowd: Crowd, tell: Tell) -> None:
@@ -107,14 +117,6 @@ def test_nobody_notices_that_the_replicas_are_rolled(here: Town, crowd: Crowd, t
         )
 
     nobody_was_lost(tell, "the replicas were rolled", crowd, crowd.during(roll))
-
-
-def test_nobody_notices_that_replicas_come_and_go(here: Town, crowd: Crowd, tell: Tell) -> None:
-    def come_and_go() -> None:
-        for replicas in (1, 4, 1):
-            scale(here, replicas)
-
-    nobody_was_lost(tell, "there were 1, 4 and 1 replicas", crowd, crowd.during(come_and_go))
 
 
 def test_nobody_is_logged_out_by_a_changed_delegation(here: Town, crowd: Crowd, tell: Tell) -> None:
