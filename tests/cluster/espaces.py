@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 from local_cluster import addresses
 from tests.cluster.gateways import Front
-from tests.cluster.published import Published
+from tests.cluster.published import COPY_SECONDS, Published
 from tests.cluster.schools import School
 from tests.cluster.stage import Stage
 from tests.espaces.seeded import Seeded, ent_accounts, read_accounts, seeded_site
@@ -43,9 +44,10 @@ class Town:
     bundle: Path
 
     def delegate(self, **spec: Any) -> None:
-        """Leave the Espaces of `DELEGATED` to the ENT, which tells who somebody is."""
+        """Leave the Espaces of `DELEGATED` to the ENT, which tells who somebody is, and wait until visitors see it."""
         identification = {"identification": {"by": "Identity"}}
         self.published.delegate(self.cas, *DELEGATED, **{**identification, **spec})
+        time.sleep(COPY_SECONDS)
 
 
 @contextmanager
