@@ -60,10 +60,11 @@ def town(stage: Stage, front: Front, folder: Path, *, replicas: int = 2, each: i
     """
     with stage.space() as space, stage.operator(space, trusted_proxies=f"{addresses.NODE_IP}/32") as process:
         process.wait_leading()
-        front.install(stage.kube, space)
         school = School(stage.cluster, stage.kube, space)
+        published = Published(school, {"replicas": replicas})
+        front.install(stage.kube, space, published.host)
         school.apply().wait_ready()
-        published = Published(school, {"replicas": replicas}).apply()
+        published.apply()
         seeded = Seeded(int(school.get()["status"]["schoolYear"]), each)
         school.execute(*seeded.command(ACCOUNTS))
         accounts = school.execute("python3", "-c", SHOW_ACCOUNTS)
