@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
 from selenium.webdriver import ActionChains, Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -20,6 +20,10 @@ from tests.support.waiting import wait_until
 
 PATIENCE = 15.0
 """Seconds that a person waits for a page; the machine of the tests is busy."""
+
+INTERRUPTED = "ERR_NETWORK_CHANGED"
+"""What Chromium says, in place of a page, when an interface of the machine comes or goes: each pod on it has one. A
+person reloads the page then."""
 
 MOST_STOPS = 60
 """Of the key Tab on a page, before one gives up."""
@@ -57,7 +61,17 @@ class Browser:
 
     def open(self, url: str) -> None:
         """Type an address."""
-        self.driver.get(url)
+
+        def arrive() -> bool:
+            try:
+                self.driver.get(url)
+            except WebDriverException as error:
+                if INTERRUPTED not in str(error):
+                    raise
+                return False
+            return True
+
+        wait_until(arrive, PATIENCE, what=f"{url} is opened")
 
     def forget(self) -> None:
         """Forget all cookies, of every site: as a browser that nobody has used."""
@@ -156,6 +170,8 @@ class Browser:
 
     def _says(self, texts: Sequence[str]) -> bool:
         shown = self.text
+        if INTERRUPTED in shown:
+            self.driver.refresh()
         return all(text in shown for text in texts)
 
     def _find(self, selector: str, name: str, kind: str) -> WebElement:
