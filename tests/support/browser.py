@@ -25,6 +25,9 @@ INTERRUPTED = "ERR_NETWORK_CHANGED"
 """What Chromium says, in place of a page, when an interface of the machine comes or goes: each pod on it has one. A
 person reloads the page then."""
 
+GONE = "does not belong to the document"
+"""What Chromium says of a part of a page that is just being left, where it has no error of its own for that."""
+
 MOST_STOPS = 60
 """Of the key Tab on a page, before one gives up."""
 
@@ -137,7 +140,8 @@ class Browser:
         """What can be read on the page."""
         try:
             return str(self.driver.find_element(By.TAG_NAME, "body").text)
-        except (NoSuchElementException, StaleElementReferenceException):
+        except WebDriverException as error:
+            _check_changed(error)
             return ""
 
     def has(self, kind: str, name: str) -> bool:
@@ -183,8 +187,8 @@ class Browser:
             for element in self.driver.find_elements(By.CSS_SELECTOR, selector):
                 if element.is_displayed() and " ".join(element.accessible_name.split()) == name:
                     return element
-        except StaleElementReferenceException:  # the page has just changed: the next look will see the new one
-            pass
+        except WebDriverException as error:
+            _check_changed(error)
         return None
 
 
@@ -219,6 +223,12 @@ def browser(
         yield Browser(driver)
     finally:
         driver.quit()
+
+
+def _check_changed(error: WebDriverException) -> None:
+    """Let pass what says that the page has just changed: the next look will see the new one."""
+    if not isinstance(error, NoSuchElementException | StaleElementReferenceException) and GONE not in str(error):
+        raise error
 
 
 def _certutil(database: Path, *arguments: str) -> None:

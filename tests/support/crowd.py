@@ -30,8 +30,9 @@ from tests.support.webclients import SessionLost, WebClient, WebClientError
 ARRIVING = 8
 """Visitors who log in at the same time."""
 
-RETRY_SECONDS = 1.0
-"""After which a request that was refused is sent again."""
+RETRY_SECONDS = 2.0
+"""After which a request that was refused is sent again. kubelet looks once a second whether a container has ended, and
+proxies hear of it a moment later."""
 
 REFUSED = 502
 """A gateway's word for a replica that refuses a connection, or breaks it off."""
@@ -119,7 +120,7 @@ class Crowd:
         """Have them ask now and then, from now on, in the background."""
         self._staying = asyncio.run_coroutine_threadsafe(self._stay(), self._loop)
 
-    def during(self, act: Callable[[], object], settle: float = 5.0) -> Tally:
+    def during(self, act: Callable[[], object], settle: float = 3.0) -> Tally:
         """Do something while they stay; what became of their requests from its beginning until a while after its end.
 
         Args:
