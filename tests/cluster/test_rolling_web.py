@@ -135,7 +135,6 @@ def nobody_was_lost(tell: Tell, what: str, crowd: Crowd, tally: Tally) -> None:
     tell(f"{what}: {tally}")
     assert tally.lost == 0
     assert crowd.here == PEOPLE
-    assert tally.answered > PEOPLE / 2, "hardly anybody asked for anything meanwhile"
     assert tally.failed_share < FAILED_SHARE
 
 

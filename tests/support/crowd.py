@@ -25,6 +25,7 @@ from typing import Self
 
 import aiohttp
 
+from tests.support.waiting import wait_until
 from tests.support.webclients import SessionLost, WebClient, WebClientError
 
 ARRIVING = 8
@@ -33,6 +34,9 @@ ARRIVING = 8
 RETRY_SECONDS = 2.0
 """After which a request that was refused is sent again. kubelet looks once a second whether a container has ended, and
 proxies hear of it a moment later."""
+
+ANSWERED_SECONDS = 60.0
+"""Within which visitors get as many answers as they are, on the slowest machine."""
 
 REFUSED = 502
 """A gateway's word for a replica that refuses a connection, or breaks it off."""
@@ -123,12 +127,18 @@ class Crowd:
     def during(self, act: Callable[[], object], settle: float = 3.0) -> Tally:
         """Do something while they stay; what became of their requests from its beginning until a while after its end.
 
+        That while is longer on a slow machine: until as many requests were answered as there are visitors.
+
         Args:
-            settle: seconds after it.
+            settle: seconds after it, at least.
+
+        Raises:
+            AssertionError: hardly a request is answered.
         """
         self._tally = tally = Tally()
         act()
         time.sleep(settle)
+        wait_until(lambda: tally.answered >= self.here, ANSWERED_SECONDS, what="answers", last=lambda: str(tally))
         assert self._staying is not None, "nobody stays"
         if self._staying.done():
             self._staying.result()
