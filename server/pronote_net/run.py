@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
     from pronote_net.config import NetConfig
 
-VISITOR_BOUNDS: Final = Bounds(connections=1000, drain_seconds=10)
-"""Connections of proxies, which hold many visitors each; and as long as a call may be worth waiting for."""
+VISITOR_BOUNDS: Final = Bounds(connections=1000, drain_seconds=10, keep_alive_seconds=120)
+"""Connections of proxies, which hold many visitors each; as long as a call may be worth waiting for; and longer than
+proxies keep connections without a request (nginx 60 seconds, Traefik 90), since one that sends a message just when the
+replica closes the connection must not send it again, and answers the visitor with 502."""
 
 STATUS_BOUNDS: Final = Bounds(connections=64, drain_seconds=1)
 OPEN_FILES: Final = 2048

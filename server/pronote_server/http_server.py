@@ -44,7 +44,8 @@ HEAD_BYTES: Final = 16 * 1024
 """Largest head of a request."""
 
 KEEP_ALIVE_SECONDS: Final = 75
-"""A connection without a request is kept that long: Clients ask again within two minutes at most."""
+"""Of a connection without a request, unless the listener says another time: Clients ask again within two minutes at
+most."""
 
 BACKLOG: Final = 512
 """Connections that the kernel holds until they are accepted."""
@@ -105,10 +106,12 @@ class Bounds:
     Attributes:
         connections: TCP connections at the same time.
         drain_seconds: Requests that run longer after `stop` are cancelled.
+        keep_alive_seconds: A connection without a request is kept that long.
     """
 
     connections: int
     drain_seconds: int
+    keep_alive_seconds: int = KEEP_ALIVE_SECONDS
 
 
 class HttpServer(uvicorn.Server):
@@ -129,7 +132,7 @@ class HttpServer(uvicorn.Server):
                 server_header=False,
                 date_header=False,
                 limit_concurrency=bounds.connections,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_keep_alive=bounds.keep_alive_seconds,
                 timeout_graceful_shutdown=bounds.drain_seconds,
                 h11_max_incomplete_event_size=HEAD_BYTES,
             )

@@ -59,9 +59,16 @@ class Front:
         with self.visitor() as visitor:
             wait_until(look, timeout, what=f"{url} answers {status}", last=lambda: seen[0])
 
-    def secret(self, namespace: str) -> dict[str, Any]:
-        """The Secret that Gateways and Ingresses of a namespace name."""
-        data = {name: base64.b64encode((self.folder / name).read_bytes()).decode() for name in ("tls.crt", "tls.key")}
+    def secret(self, namespace: str, host: str = "") -> dict[str, Any]:
+        """The Secret that Gateways and Ingresses of a namespace name.
+
+        Args:
+            host: that the certificate is for, and no other.
+        """
+        folder = self.folder / host
+        if host:
+            write_certificate(folder, self.authority, (host,))
+        data = {name: base64.b64encode((folder / name).read_bytes()).decode() for name in ("tls.crt", "tls.key")}
         metadata = {"name": TLS_SECRET, "namespace": namespace}
         return {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": metadata, "data": data}
 
@@ -80,9 +87,14 @@ class Front:
             "spec": {"gatewayClassName": local_gateway.CLASS, "listeners": [listener]},
         }
 
-    def install(self, kube: Kube, namespace: str) -> None:
-        """Have a Gateway in a namespace, with the Secret that an Ingress may name too."""
-        kube.apply(self.secret(namespace))
+    def install(self, kube: Kube, namespace: str, host: str = "") -> None:
+        """Have a Gateway in a namespace, with the Secret that an Ingress may name too.
+
+        Args:
+            host: the only one that is served, if there is only one. The gateway shows the certificate whose name is
+                the host's before one for the whole domain, which another run of tests may have brought meanwhile.
+        """
+        kube.apply(self.secret(namespace, host))
         kube.apply(self.gateway(namespace))
         kube.wait_for_condition("Gateway", GATEWAY, "Programmed", namespace, timeout=30)
 

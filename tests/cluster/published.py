@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,9 @@ from tests.support.kube import Object, condition_of
 
 PUBLISHED_SECONDS = 90.0
 """From apply to Published at the longest: the replicas' image is there, and their pods start."""
+
+COPY_SECONDS = 1.1
+"""Replicas keep a copy of what is in force for a second: afterwards every visitor sees it."""
 
 HTTP_ROUTE = {"httpRoute": {"parentRefs": [{"name": GATEWAY}]}}
 INGRESS = {"ingress": {"className": "traefik", "tlsSecretName": TLS_SECRET}}
@@ -106,9 +110,11 @@ class Published:
 
     def publish(self, *espaces: str) -> None:
         self.apply(published=True, espaces=list(espaces)).wait()
+        time.sleep(COPY_SECONDS)
 
     def stop(self) -> None:
         self.apply(published=False).wait("False")
+        time.sleep(COPY_SECONDS)
 
     def end_sessions(self) -> None:
         person = Person(self.school)

@@ -57,6 +57,17 @@ def child_names(name: str) -> list[tuple[str, str]]:
     ]
 
 
+def process_of(pod: Object, container: str) -> int:
+    """A process of one of a pod's containers, by its id on this machine."""
+    statuses = [*pod["status"].get("initContainerStatuses", ()), *pod["status"]["containerStatuses"]]
+    (found,) = (status["containerID"] for status in statuses if status["name"] == container)
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if process.name.isdecimal() and found.removeprefix("containerd://") in (process / "cgroup").read_text():
+                return int(process.name)
+    raise AssertionError(f"no process of container {found} on this machine")
+
+
 @dataclass
 class School:
     """One base.
@@ -173,13 +184,7 @@ class School:
         """A process of one of its containers, by its id on this machine."""
         pod = self.pod
         assert pod is not None, "no pod"
-        statuses = [*pod["status"].get("initContainerStatuses", ()), *pod["status"]["containerStatuses"]]
-        (found,) = (status["containerID"] for status in statuses if status["name"] == container)
-        for process in Path("/proc").iterdir():
-            with contextlib.suppress(OSError):
-                if process.name.isdecimal() and found.removeprefix("containerd://") in (process / "cgroup").read_text():
-                    return int(process.name)
-        raise AssertionError(f"no process of container {found} on this machine")
+        return process_of(pod, container)
 
     def kill_server(self) -> None:
         """SIGKILL the server's process from the node, as the kernel does when memory is short."""

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
-from selenium.webdriver import Chrome, ChromeOptions
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
+from selenium.webdriver import ActionChains, Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 
@@ -19,6 +20,16 @@ from tests.support.waiting import wait_until
 
 PATIENCE = 15.0
 """Seconds that a person waits for a page; the machine of the tests is busy."""
+
+INTERRUPTED = "ERR_NETWORK_CHANGED"
+"""What Chromium says, in place of a page, when an interface of the machine comes or goes: each pod on it has one. A
+person reloads the page then."""
+
+GONE = "does not belong to the document"
+"""What Chromium says of a part of a page that is just being left, where it has no error of its own for that."""
+
+MOST_STOPS = 60
+"""Of the key Tab on a page, before one gives up."""
 
 FIELDS = "input:not([type=hidden]), select, textarea"
 BUTTONS = "button, input[type=submit], [role=button]"
@@ -53,7 +64,21 @@ class Browser:
 
     def open(self, url: str) -> None:
         """Type an address."""
-        self.driver.get(url)
+
+        def arrive() -> bool:
+            try:
+                self.driver.get(url)
+            except WebDriverException as error:
+                if INTERRUPTED not in str(error):
+                    raise
+                return False
+            return True
+
+        wait_until(arrive, PATIENCE, what=f"{url} is opened")
+
+    def forget(self) -> None:
+        """Forget all cookies, of every site: as a browser that nobody has used."""
+        self.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
 
     def follow(self, text: str) -> None:
         """Follow a link."""
@@ -73,6 +98,36 @@ class Browser:
         """Choose an entry of a list."""
         Select(self._find(FIELDS, label, "list")).select_by_visible_text(option)
 
+    # Doing without a mouse.
+
+    def reach(self, name: str) -> None:
+        """Press the key Tab until a field, link or button has the focus.
+
+        Raises:
+            AssertionError: the key does not lead there.
+        """
+        passed = []
+        for _ in range(MOST_STOPS):
+            self._press_keys(Keys.TAB)
+            focused = self.driver.switch_to.active_element
+            passed.append(" ".join(focused.accessible_name.split()))
+            if passed[-1] == name:
+                return
+        raise AssertionError(f"the key Tab does not lead to {name!r}, but to {passed}\n{self.describe()}")
+
+    def type(self, text: str) -> None:
+        """Type where the focus is."""
+        self._press_keys(text)
+
+    def enter(self) -> None:
+        """Press the key Enter."""
+        self._press_keys(Keys.ENTER)
+
+    def go(self, name: str) -> None:
+        """Reach a link or button, and press the key Enter."""
+        self.reach(name)
+        self.enter()
+
     # Reading.
 
     @property
@@ -85,7 +140,8 @@ class Browser:
         """What can be read on the page."""
         try:
             return str(self.driver.find_element(By.TAG_NAME, "body").text)
-        except (NoSuchElementException, StaleElementReferenceException):
+        except WebDriverException as error:
+            _check_changed(error)
             return ""
 
     def has(self, kind: str, name: str) -> bool:
@@ -105,12 +161,21 @@ class Browser:
         what = f"the page says {', '.join(map(repr, texts))}"
         wait_until(lambda: self._says(texts), timeout, what=what, last=self.describe)
 
+    def picture(self, path: Path) -> None:
+        """Keep what is seen, as a PNG."""
+        assert self.driver.save_screenshot(str(path))
+
     def describe(self) -> str:
         """The page, for a message."""
         return f"{self.url}\n{self.text[:2000]}"
 
+    def _press_keys(self, keys: str) -> None:
+        ActionChains(self.driver).send_keys(keys).perform()
+
     def _says(self, texts: Sequence[str]) -> bool:
         shown = self.text
+        if INTERRUPTED in shown:
+            self.driver.refresh()
         return all(text in shown for text in texts)
 
     def _find(self, selector: str, name: str, kind: str) -> WebElement:
@@ -122,8 +187,8 @@ class Browser:
             for element in self.driver.find_elements(By.CSS_SELECTOR, selector):
                 if element.is_displayed() and " ".join(element.accessible_name.split()) == name:
                     return element
-        except StaleElementReferenceException:  # the page has just changed: the next look will see the new one
-            pass
+        except WebDriverException as error:
+            _check_changed(error)
         return None
 
 
@@ -158,6 +223,12 @@ def browser(
         yield Browser(driver)
     finally:
         driver.quit()
+
+
+def _check_changed(error: WebDriverException) -> None:
+    """Let pass what says that the page has just changed: the next look will see the new one."""
+    if not isinstance(error, NoSuchElementException | StaleElementReferenceException) and GONE not in str(error):
+        raise error
 
 
 def _certutil(database: Path, *arguments: str) -> None:

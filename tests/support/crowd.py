@@ -1,28 +1,45 @@
-"""Many visitors who stay: what becomes of their sessions and requests while something is done to the replicas."""
+"""Many visitors who stay: what becomes of their sessions and requests while something is done to the replicas.
+
+Which request has failed is seen from a real client, such as the page itself or an app, that tries once more: when the
+connection is refused or breaks before an answer has come, or when a gateway says that of the replica behind it (HTTP
+502), the same message is sent again, once, `RETRY_SECONDS` later. A request has failed when that is not answered
+either, and at once when it takes longer than `tests.support.webclients.TIMEOUT` or is answered with anything else than
+what it asks for, be it a page of PRONOTE.net's own that says « Le site n'est pas disponible » (503).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import random
+import ssl
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import aiohttp
 
+from tests.support.waiting import wait_until
 from tests.support.webclients import SessionLost, WebClient, WebClientError
 
 ARRIVING = 8
 """Visitors who log in at the same time."""
 
-PATIENCE = 5.0
-"""Seconds for which a request is sent again, as a browser or a client's own retry does, before it counts as failed."""
+RETRY_SECONDS = 2.0
+"""After which a request that was refused is sent again. kubelet looks once a second whether a container has ended, and
+proxies hear of it a moment later."""
+
+ANSWERED_SECONDS = 60.0
+"""Within which visitors get as many answers as they are, on the slowest machine."""
+
+REFUSED = 502
+"""A gateway's word for a replica that refuses a connection, or breaks it off."""
 
 
 @dataclass
@@ -30,9 +47,9 @@ class Tally:
     """What became of requests.
 
     Attributes:
-        answered: requests that were answered, at the first or a later attempt.
+        answered: requests that were answered, at the first or the second attempt.
         repeated: those of them that had to be sent again.
-        failed: requests that were not answered in time.
+        failed: requests that have failed as the module says.
         lost: sessions that the server did not know any more.
         reasons: of repeats and failures, by kind.
         slowest: seconds of the slowest answered request, with its repeats.
@@ -63,10 +80,12 @@ class Crowd:
 
     Args:
         pause: seconds between two requests of one visitor, on average.
+        authorities: file with the authorities that visitors trust, PEM; None: those of the system.
     """
 
-    def __init__(self, pause: float = 4.0) -> None:
+    def __init__(self, pause: float = 4.0, authorities: Path | None = None) -> None:
         self._pause = pause
+        self._authorities = authorities
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="crowd", daemon=True)
         self._visitors: list[WebClient] = []
@@ -105,15 +124,21 @@ class Crowd:
         """Have them ask now and then, from now on, in the background."""
         self._staying = asyncio.run_coroutine_threadsafe(self._stay(), self._loop)
 
-    def during(self, act: Callable[[], object], settle: float = 5.0) -> Tally:
+    def during(self, act: Callable[[], object], settle: float = 3.0) -> Tally:
         """Do something while they stay; what became of their requests from its beginning until a while after its end.
 
+        That while is longer on a slow machine: until as many requests were answered as there are visitors.
+
         Args:
-            settle: seconds after it.
+            settle: seconds after it, at least.
+
+        Raises:
+            AssertionError: hardly a request is answered.
         """
         self._tally = tally = Tally()
         act()
         time.sleep(settle)
+        wait_until(lambda: tally.answered >= self.here, ANSWERED_SECONDS, what="answers", last=lambda: str(tally))
         assert self._staying is not None, "nobody stays"
         if self._staying.done():
             self._staying.result()
@@ -125,7 +150,8 @@ class Crowd:
         return len(self._visitors)
 
     async def _open(self) -> None:
-        connector = aiohttp.TCPConnector(limit=0)
+        context = ssl.create_default_context(cafile=str(self._authorities) if self._authorities else None)
+        connector = aiohttp.TCPConnector(limit=0, ssl=context)
         self._http = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
 
     async def _close(self) -> None:
@@ -161,8 +187,7 @@ class Crowd:
     async def _ask(self, visitor: WebClient) -> bool:
         """One request; whether the session is still there."""
         began = time.monotonic()
-        again = False
-        while True:
+        for again in (False, True):
             tally = self._tally
             try:
                 await visitor.stay()
@@ -172,20 +197,26 @@ class Crowd:
                 return False
             except (WebClientError, aiohttp.ClientError, TimeoutError) as error:
                 tally.reasons[_kind(error)] += 1
-                if time.monotonic() - began > PATIENCE or self._leaving.is_set():
+                if again or not _was_refused(error):
                     tally.failed += 1
-                    return True
-                again = True
-                await asyncio.sleep(0.2)
+                    break
+                await asyncio.sleep(RETRY_SECONDS)
             else:
                 tally.answered += 1
                 tally.repeated += again
                 tally.slowest = max(tally.slowest, time.monotonic() - began)
-                return True
+                break
+        return True
 
     async def _wait(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._leaving.wait(), seconds)
+
+
+def _was_refused(error: Exception) -> bool:
+    if isinstance(error, WebClientError):
+        return error.status == REFUSED
+    return isinstance(error, aiohttp.ClientConnectionError) and not isinstance(error, TimeoutError)
 
 
 def _kind(error: Exception) -> str:

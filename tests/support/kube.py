@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from tests.support.waiting import wait_until
 
 Object = dict[str, Any]
 Manifest = str | Path | Mapping[str, Any]
+
+BUSY, BUSY_SECONDS = 429, 10
+"""The status that means "come again", and for how long that is done, once a second."""
 
 
 @dataclass(frozen=True)
@@ -224,10 +228,17 @@ class Kube:
     def request(self, method: str, path: str, **options: Any) -> Object:
         """Any request; the answer's JSON.
 
+        An API server that asks to come again is asked again, as Kubernetes' own clients do: it makes room for a new
+        kind after that has been established.
+
         Raises:
             ApiError: a status of 400 or more.
         """
-        response = self._http.request(method, path, **options)
+        for _ in range(BUSY_SECONDS):
+            response = self._http.request(method, path, **options)
+            if response.status_code != BUSY:
+                break
+            time.sleep(1)
         if response.status_code >= 400:
             try:
                 message = str(response.json().get("message", response.text))

@@ -22,7 +22,7 @@ from tests.support.waiting import wait_until
 
 Value = TypeVar("Value")
 
-PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR")
+PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
 """Of the tests' own environment; everything else the operator gets is said."""
 
 

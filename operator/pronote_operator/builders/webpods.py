@@ -16,6 +16,10 @@ STATUS_PORT = 8080
 WEB_RESOURCES = {"requests": {"cpu": "25m", "memory": "96Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}}
 DRAIN_SECONDS = 10
 """How long a replica that is to end still takes visitors: proxies hear of it a moment later than the replica does."""
+BUSY_SECONDS = 60
+"""How long a replica may leave probes without an answer. One that many visitors keep busy answers late, and so do all
+the others: were they taken out, or started again, nobody would be served at all. One that has ended is out at once,
+probes or not."""
 TERMINATION_GRACE_SECONDS = DRAIN_SECONDS + 30
 
 
@@ -92,9 +96,9 @@ def _web(ctx: WebContext) -> dict[str, Any]:
         "resources": WEB_RESOURCES,
         "securityContext": CONTAINER_SECURITY,
         "lifecycle": {"preStop": {"sleep": {"seconds": DRAIN_SECONDS}}},
-        "startupProbe": _probe("/livez", period=1, failures=60),
-        "livenessProbe": _probe("/livez", period=10, failures=3),
-        "readinessProbe": _probe("/readyz", period=5, failures=2),
+        "startupProbe": _probe("/livez", period=1, failures=60, timeout=3),
+        "livenessProbe": _probe("/livez", period=10, failures=BUSY_SECONDS // 10, timeout=10),
+        "readinessProbe": _probe("/readyz", period=5, failures=BUSY_SECONDS // 5, timeout=5),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
             {"name": "net", "mountPath": f"{CONFIG_PATH}/net", "readOnly": True},
@@ -120,10 +124,10 @@ def _port(name: str, number: int) -> dict[str, Any]:
     return {"name": name, "containerPort": number, "protocol": "TCP"}
 
 
-def _probe(path: str, *, period: int, failures: int) -> dict[str, Any]:
+def _probe(path: str, *, period: int, failures: int, timeout: int) -> dict[str, Any]:
     return {
         "httpGet": {"path": path, "port": STATUS_PORT, "scheme": "HTTP"},
         "periodSeconds": period,
-        "timeoutSeconds": 3,
+        "timeoutSeconds": timeout,
         "failureThreshold": failures,
     }
