@@ -60,15 +60,16 @@ async def abandon(replica: Replica, source: str, visitors: Iterator[str], count:
     """
     seen: Counter[int] = Counter()
     async with visits(source) as http:
+        turns = iter(range(count))
 
-        async def go_on(times: int) -> None:
-            for _ in range(times):
+        async def go_on() -> None:
+            for _ in turns:
                 headers = {"X-Forwarded-For": next(visitors)}
                 async with http.get(replica.url(PAGE), headers=headers) as answer:
                     await answer.read()
                     seen[answer.status] += 1
 
-        await asyncio.gather(*(go_on(count // PARALLEL) for _ in range(PARALLEL)))
+        await asyncio.gather(*(go_on() for _ in range(PARALLEL)))
     return seen
 
 

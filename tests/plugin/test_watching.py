@@ -55,6 +55,13 @@ class Terminal:
         return self.process.wait(10)
 
 
+def _sit_at_terminal() -> None:
+    # The terminal becomes the one of the new session, so that its Ctrl-C is a signal there; and one that is heard, also
+    # where the tests run in the background, whose programs ignore it.
+    os.close(os.open(os.ttyname(0), os.O_RDWR))
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def watching(pod: FakePod, folder: Path) -> Iterator[Terminal]:
     """The command, watching."""
@@ -74,8 +81,7 @@ def watching(pod: FakePod, folder: Path) -> Iterator[Terminal]:
         stdout=theirs,
         stderr=theirs,
         start_new_session=True,
-        # The terminal becomes the one of the new session, so that its Ctrl-C is a signal there.
-        preexec_fn=lambda: os.close(os.open(os.ttyname(0), os.O_RDWR)),
+        preexec_fn=_sit_at_terminal,
     )
     os.close(theirs)
     try:
