@@ -175,6 +175,7 @@ class Operator:
             reflect=lambda namespace: self._reflector(HTTP_ROUTES, namespace),
             served=self._served,
             mark=self._mark_known,
+            mark_gone=self.queue.mark,
             unmark=self.queue.forget,
             on_repair=self._repaired,
             clock=now,

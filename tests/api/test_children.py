@@ -78,7 +78,8 @@ def web_children(spec: dict[str, Any]) -> list[Manifest]:
     options = BuilderOptions(operator_image="op:1", image_pull_policy="Always", trusted_proxies=("10.0.0.0/8",))
     ctx = WebContext(publication, options, Release("2026.2.5", "server:1"), "moulin.example.org", delegated=True)
     document = {"revision": 1, **site_document(publication, "https://moulin.example.org")}
-    wanted = [site_configmap(ctx, document), web_service(ctx), web_policy(ctx), web_budget(ctx), web_deployment(ctx)]
+    site = site_configmap(publication, ctx.base, document)
+    wanted = [site, web_service(ctx), web_policy(ctx), web_budget(ctx), web_deployment(ctx)]
     return [manifest for manifest in [*wanted, http_route(ctx), ingress(ctx)] if manifest is not None]
 
 

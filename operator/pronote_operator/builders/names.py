@@ -41,6 +41,7 @@ NET_KEYS = (NET_TOKEN_KEY, "verifier-key")
 SETTINGS_KEY = "settings.json"
 PARAMETERS_KEY = "parameters.json"
 SITE_KEY = "site.json"
+_SITE = "-site"
 
 CLIENT_PORT = 49300
 METRICS_PORT = 8080
@@ -89,7 +90,7 @@ class Names:
     @property
     def site(self) -> str:
         """The ConfigMap with what is published; it belongs to the Publication."""
-        return f"{self.base}-site"
+        return f"{self.base}{_SITE}"
 
     @property
     def settings(self) -> str:
@@ -118,6 +119,12 @@ class Names:
     @property
     def pod(self) -> str:
         return f"{self.base}-0"
+
+
+def base_of_site(configmap: str) -> str | None:
+    """The base whose site document a ConfigMap of this name holds; None when it is named otherwise."""
+    base = configmap.removesuffix(_SITE)
+    return base if base and base != configmap else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,24 +67,39 @@ class WebContext:
 
     @cached_property
     def labels(self) -> dict[str, str]:
-        """The labels of every child; nothing is copied from the publication's own labels."""
-        return child_labels(self.base) | {LABEL_PUBLICATION: self.name}
+        return _labels(self.publication, self.base)
 
     def metadata(self, name: str, annotations: dict[str, str] | None = None) -> dict[str, Any]:
-        """The metadata of the child `name`: it goes with the publication."""
-        owner = {
-            "apiVersion": API_VERSION,
-            "kind": "Publication",
-            "name": self.name,
-            "uid": self.publication.metadata.uid,
-            "controller": True,
-        }
-        metadata: dict[str, Any] = {
-            "name": name,
-            "namespace": self.namespace,
-            "labels": self.labels,
-            "ownerReferences": [owner],
-        }
-        if annotations:
-            metadata["annotations"] = annotations
-        return metadata
+        """The metadata of the child `name`: see `web_metadata`."""
+        return web_metadata(self.publication, self.base, name, annotations)
+
+
+def web_metadata(
+    publication: Publication, base: str, name: str, annotations: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """The metadata of the child `name`: it goes with the publication.
+
+    Args:
+        base: that it belongs to: the one published, or one that was.
+    """
+    owner = {
+        "apiVersion": API_VERSION,
+        "kind": "Publication",
+        "name": publication.metadata.name,
+        "uid": publication.metadata.uid,
+        "controller": True,
+    }
+    metadata: dict[str, Any] = {
+        "name": name,
+        "namespace": publication.metadata.namespace,
+        "labels": _labels(publication, base),
+        "ownerReferences": [owner],
+    }
+    if annotations:
+        metadata["annotations"] = annotations
+    return metadata
+
+
+def _labels(publication: Publication, base: str) -> dict[str, str]:
+    """The labels of every child; nothing is copied from the publication's own labels."""
+    return child_labels(base) | {LABEL_PUBLICATION: publication.metadata.name}

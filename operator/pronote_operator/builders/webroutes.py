@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pronote_operator.api.publication import Publication
 from pronote_operator.builders.context import Manifest
-from pronote_operator.builders.names import NET_PORT, SITE_KEY, server_selector, web_selector
-from pronote_operator.builders.webcontext import WebContext
+from pronote_operator.builders.names import NET_PORT, SITE_KEY, Names, server_selector, web_selector
+from pronote_operator.builders.webcontext import WebContext, web_metadata
 from pronote_operator.builders.webpods import STATUS_PORT, VISITORS_PORT
 from pronote_operator.planning.hashing import canonical_json
 
@@ -19,12 +20,16 @@ _EVERYWHERE_BUT_THE_LINK = [
 """CAS servers may be anywhere, at any port, behind a Service too; a cloud's metadata are on the link."""
 
 
-def site_configmap(ctx: WebContext, document: dict[str, Any]) -> Manifest:
-    """What the server's pod mounts: see docs/reference/net-api.md."""
+def site_configmap(publication: Publication, base: str, document: dict[str, Any]) -> Manifest:
+    """What the server's pod mounts: see docs/reference/net-api.md.
+
+    Args:
+        base: whose server it is; the one that is published, or one that was.
+    """
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": ctx.metadata(ctx.base_names.site),
+        "metadata": web_metadata(publication, base, Names(base).site),
         "data": {SITE_KEY: canonical_json(document)},
     }
 

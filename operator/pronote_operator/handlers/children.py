@@ -139,16 +139,34 @@ class Children:
         Raises:
             ApiError: the API server refused.
         """
-        for child_id, child in list(self._book.of(self._owner).items()):
-            if child_id in wanted or child.facts is Ownership.FOREIGN:
-                continue
-            kind, name = child_id
-            body = await self._client.get(BY_KIND[kind], self._owner.namespace, name)
-            if body is None or body["metadata"].get("deletionTimestamp"):
-                continue
-            if ownership(body["metadata"], self._uid, self._owner.kind) is not Ownership.OURS:
-                child.facts = Ownership.FOREIGN
-                continue
+        for child_id in list(self._book.of(self._owner)):
+            if child_id not in wanted:
+                await self.remove(*child_id)
+
+    async def own(self, kind: str, name: str) -> Object | None:
+        """A child as it is now; None when there is none (any more), or what bears our labels is none.
+
+        Raises:
+            ApiError: the API server refused.
+        """
+        child = self._book.of(self._owner).get((kind, name))
+        if child is None or child.facts is Ownership.FOREIGN:
+            return None
+        body = await self._client.get(BY_KIND[kind], self._owner.namespace, name)
+        if body is None or body["metadata"].get("deletionTimestamp"):
+            return None
+        if ownership(body["metadata"], self._uid, self._owner.kind) is not Ownership.OURS:
+            child.facts = Ownership.FOREIGN
+            return None
+        return body
+
+    async def remove(self, kind: str, name: str) -> None:
+        """Delete a child, if it is there.
+
+        Raises:
+            ApiError: the API server refused.
+        """
+        if (body := await self.own(kind, name)) is not None:
             await self._client.delete(BY_KIND[kind], self._owner.namespace, name, uid=body["metadata"]["uid"])
 
     def observe(self, kind: str, name: str, judge: Callable[[Object], Any]) -> Any:

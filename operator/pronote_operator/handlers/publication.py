@@ -15,7 +15,7 @@ from pronote_operator.builders.endpoints import HostTemplateError
 from pronote_operator.builders.names import Names
 from pronote_operator.builders.webcontext import WebContext
 from pronote_operator.builders.webpods import web_budget, web_deployment
-from pronote_operator.builders.webroutes import http_route, ingress, site_configmap, web_policy, web_service
+from pronote_operator.builders.webroutes import http_route, ingress, web_policy, web_service
 from pronote_operator.cluster.agent import AgentError
 from pronote_operator.cluster.client import KubeClient, Object
 from pronote_operator.cluster.kinds import SECRETS
@@ -25,6 +25,7 @@ from pronote_operator.handlers.book import ChildBook
 from pronote_operator.handlers.children import Children, NotYet, Repaired, Wanted
 from pronote_operator.handlers.claims import Claims
 from pronote_operator.handlers.delegation_desk import DelegationDesk
+from pronote_operator.handlers.former_bases import RETRY_SECONDS, FormerBases, Untold, wanted_site
 from pronote_operator.handlers.keys import Key, base_key
 from pronote_operator.handlers.report import Reporter
 from pronote_operator.handlers.routes import Routes
@@ -38,7 +39,12 @@ from pronote_operator.planning.exposure import host_of, shared_address, url_of
 from pronote_operator.planning.facts import StatefulSetFacts
 from pronote_operator.planning.publication_claims import stands_back
 from pronote_operator.planning.publication_site import revised, same_content, site_document
-from pronote_operator.planning.publication_status import PublicationFound, publication_status
+from pronote_operator.planning.publication_status import (
+    BASE_CHANGING,
+    PublicationFound,
+    former_replicas,
+    publication_status,
+)
 from pronote_operator.planning.site_order import Site
 from pronote_operator.planning.web_facts import (
     Obstacle,
@@ -77,6 +83,7 @@ class _Pass:
     now: dt.datetime
     found: PublicationFound = field(default_factory=PublicationFound)
     site: Brought | None = None
+    untold: list[Untold] = field(default_factory=list)
     next_pass: float | None = None
 
     def finds(self, **found: Any) -> None:
@@ -95,6 +102,7 @@ class PublicationReconciler:
     Args:
         claims: who asks for what; kept up to date by whoever watches.
         bases: what the passes over bases came to.
+        former: tells bases that are published no more.
         clock: the present, aware.
     """
 
@@ -109,6 +117,7 @@ class PublicationReconciler:
         delegations: DelegationDesk,
         claims: Claims,
         bases: ServedBases,
+        former: FormerBases,
         routes: Routes,
         options: BuilderOptions,
         on_repair: Repaired,
@@ -122,6 +131,7 @@ class PublicationReconciler:
         self._delegations = delegations
         self._claims = claims
         self._bases = bases
+        self._former = former
         self._routes = routes
         self._options = options
         self._on_repair = on_repair
@@ -136,7 +146,15 @@ class PublicationReconciler:
         self._failures.pop(key, None)
 
     async def __call__(self, key: Key) -> float | None:
-        """One pass; returns seconds until the next one that time alone makes necessary."""
+        """One pass; returns seconds until the next one that time alone makes necessary.
+
+        A publication that is gone has one too, if it left a base to be told.
+        """
+        left = await self._former.tell_left(key)
+        again = await self._pass(key)
+        return again if left is None else left if again is None else min(left, again)
+
+    async def _pass(self, key: Key) -> float | None:
         body = self._store.get(key)
         if body is None or body["metadata"].get("deletionTimestamp") or self._book.ends(key):
             return None
@@ -169,12 +187,14 @@ class PublicationReconciler:
             work.again(LAST_RETRY_SECONDS)
         await self._report(work)
         if key not in self._store:
+            self._former.leave(key)
             self._book.forget(key)
             self.forget(key)
         return work.next_pass
 
     async def _converge(self, work: _Pass) -> None:
         publication, key = work.publication, work.key
+        await self._withdraw_former(work)
         await self._refuse_younger(work)
         base = self._base(work)
         facts = self._bases.facts(base)
@@ -196,14 +216,39 @@ class PublicationReconciler:
         ctx = self._context(work, facts, delegated=bool(delegations))
         url = url_of(publication.spec, ctx.host, work.children.known("Service", ctx.names.web))
         work.finds(url=url)
+        if held := [str(one) for one in work.untold if one.holds]:
+            work.finds(site=Obstacle(BASE_CHANGING, "; ".join(held)))
+            return
+        for one in work.untold:
+            work.notes(str(one))
         await self._bring_site(work, ctx, facts, site_document(publication, url, delegations), written)
         await self._bring_children(work, ctx)
+
+    async def _withdraw_former(self, work: _Pass) -> None:
+        publication = work.publication
+        stands_back = self._claims.rival(work.key) is not None
+
+        async def tell_of_change(former: str) -> None:
+            message = f"PronoteBase {former} is stopped first, which was published before"
+            work.finds(site=Obstacle(BASE_CHANGING, message))
+            await self._report(work)
+            work.finds(site=None)
+
+        work.untold = await self._former.withdraw(
+            publication,
+            work.key,
+            work.children,
+            keep=None if stands_back else publication.spec.base,
+            on_change=None if stands_back else tell_of_change,
+        )
+        if work.untold:
+            work.again(RETRY_SECONDS)
 
     async def _refuse_younger(self, work: _Pass) -> None:
         claim, elder = self._claims.get(work.key), self._claims.rival(work.key)
         if claim is None or elder is None:
             return
-        await work.children.keep_only(set())
+        await work.children.keep_only({one.child for one in work.untold})
         logger.info("%s stands back for %s/%s.", work.key, elder.namespace, elder.name)
         raise stands_back(claim, elder)
 
@@ -239,7 +284,7 @@ class PublicationReconciler:
         changes = self._bases.changes(base_key(ctx.namespace, ctx.base))
 
         async def write(document: dict[str, Any]) -> None:
-            await work.children.bring(_site(ctx, document))
+            await work.children.bring(wanted_site(work.publication, ctx.base, document))
 
         if facts.replicas == 0:
             self._confirmed.pop(work.key, None)
@@ -291,6 +336,7 @@ class PublicationReconciler:
         )
 
     async def _bring_children(self, work: _Pass, ctx: WebContext) -> None:
+        before = await work.children.peek("Deployment", ctx.names.web, deployment_facts)
         wanted = [*_simple_children(ctx), *await self._routed(work, ctx)]
         results = await asyncio.gather(*(work.children.bring(one) for one in wanted), return_exceptions=True)
         facts = {}
@@ -299,9 +345,13 @@ class PublicationReconciler:
                 raise result
             facts[one.kind] = result
         work.finds(deployment=facts["Deployment"])
+        if work.found.site is None:
+            shown = (self._store.get(work.key) or {}).get("status") or {}
+            work.finds(site=former_replicas(ctx.base, before, facts["Deployment"], shown.get("conditions") or ()))
         if url_of(work.publication.spec, ctx.host, facts["Service"]) != work.found.url:
             work.again(0)  # the API server has just given the Service its port
-        await work.children.keep_only({(one.kind, one.name) for one in wanted} | {("ConfigMap", ctx.base_names.site)})
+        kept = {("ConfigMap", ctx.base_names.site), *(one.child for one in work.untold)}
+        await work.children.keep_only({(one.kind, one.name) for one in wanted} | kept)
         for kind in ("HTTPRoute", "Ingress"):
             if (route := facts.get(kind)) is not None:
                 if route.refused is not None:
@@ -342,7 +392,8 @@ class PublicationReconciler:
             status_now = Publication.model_validate(latest).status
             publication = publication.model_copy(update={"status": status_now})
         status = publication_status(publication, found, work.now)
-        if found.url is None and publication.status.url is not None and found.waiting is not None:
+        waits = found.waiting is not None or found.site is not None
+        if found.url is None and publication.status.url is not None and waits:
             before = publication.status.to_manifest()
             status |= {name: before[name] for name in ("url", "espaces") if name in before}
         await self._reporter.publication(work.key, publication.metadata.uid, status)
@@ -362,10 +413,6 @@ def _simple_children(ctx: WebContext) -> list[Wanted]:
         *([_wanted(budget)] if budget is not None else []),
         _wanted(web_deployment(ctx), deployment_facts),
     ]
-
-
-def _site(ctx: WebContext, document: dict[str, Any]) -> Wanted:
-    return _wanted(site_configmap(ctx, document), site_in)
 
 
 def _wanted(manifest: Object, facts: Callable[[Object], Any] = lambda _: None) -> Wanted:

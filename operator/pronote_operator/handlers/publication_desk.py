@@ -17,6 +17,7 @@ from pronote_operator.handlers.book import ChildBook
 from pronote_operator.handlers.children import Repaired
 from pronote_operator.handlers.claims import Claims
 from pronote_operator.handlers.delegation_desk import DelegationDesk
+from pronote_operator.handlers.former_bases import FormerBases
 from pronote_operator.handlers.keys import Key, base_key, publication_key
 from pronote_operator.handlers.publication import PublicationReconciler
 from pronote_operator.handlers.report import Reporter
@@ -34,6 +35,7 @@ class PublicationDesk:
         reflect: makes the reflector of HTTPRoutes in one namespace (None: all).
         served: namespaces that the operator serves.
         mark: called with what wants a pass; not every one of them need exist.
+        mark_gone: called with a publication that is gone and wants one more pass all the same.
         unmark: called with one that is gone.
         clock: the present, aware.
     """
@@ -51,6 +53,7 @@ class PublicationDesk:
         reflect: Callable[[str | None], Reflector],
         served: Iterable[str | None],
         mark: Callable[[Key], None],
+        mark_gone: Callable[[Key], None],
         unmark: Callable[[Key], None],
         on_repair: Repaired,
         clock: Callable[[], dt.datetime],
@@ -63,6 +66,9 @@ class PublicationDesk:
         self._unmark = unmark
         self._claims = Claims()
         self._bases = ServedBases(book, published=lambda base: bool(self._of(base)), changed=self._mark_those_of)
+        self._former = FormerBases(
+            store=store, book=book, bases=self._bases, agents=agents, mark_gone=mark_gone, clock=clock
+        )
         self._routes = Routes(client, book, reflect=reflect, served=served)
         self._work = PublicationReconciler(
             client=client,
@@ -73,6 +79,7 @@ class PublicationDesk:
             delegations=delegations,
             claims=self._claims,
             bases=self._bases,
+            former=self._former,
             routes=self._routes,
             options=options,
             on_repair=on_repair,
@@ -96,11 +103,14 @@ class PublicationDesk:
         elif self._store.put(key, body):
             self._mark(key)
             self._claim(key)
+            if metadata.get("deletionTimestamp"):
+                self._former.leave(key)  # its children may go before it does
 
     def forget(self, key: Key, version: int | None = None) -> None:
         """A publication is gone; with `version`, unless a newer one of that name is known."""
         if self._store.remove(key, version=version):
             self._unmark(key)
+            self._former.leave(key)
             self._book.forget(key)
             self._work.forget(key)
             self._delegations.tell(key, None)

@@ -100,6 +100,10 @@ TOLD = frozenset({"Published", "Stopped"})
 """What an owner asked for; a way out of it is told. What lies between is in the conditions."""
 
 
+CHANGING = frozenset({"BaseChanging", "DelegationChanging"})
+"""Why a publication was stopped that its owner wants published; the end of it is told."""
+
+
 def _news(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[bool, str, str, str]]:
     """(warning, reason, action, note) of each change that is worth an Event.
 
@@ -115,7 +119,7 @@ def _news(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[boo
     ready = find_condition(new, "Ready")
     was = find_condition(old, "Ready")
     if ready is not None and was is not None and was["status"] != ready["status"]:
-        known = (before.get("version") or {}).get("current") or was["reason"] == "DelegationChanging"
+        known = (before.get("version") or {}).get("current") or was["reason"] in CHANGING
         if ready["status"] == "True" and known:
             events.append((False, ready["reason"], "Reconcile", ready["message"]))
         elif ready["reason"] == "ReferenceNotFound":

@@ -1,4 +1,4 @@
-"""Bringing a site document in force at the server, step by step in the order of `planning.site_order`.
+"""Bringing a site document in force at the server, step by step in the order of `planning.site_order`; or out of it.
 
 Each step is written into the ConfigMap first, where a server that restarts finds it, then sent through the agent, and
 counts once the server says that it is in force. Killed anywhere, the next pass asks the server and goes on.
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from pronote_operator.cluster.agent import AgentError
 from pronote_operator.planning.site_order import Site, next_step
+from pronote_operator.planning.withdrawal import revision_of, withdrawal
 
 MOST_STEPS = 8
 """What was written before, stopped, changed, published, each looked at once more; some for what comes in between."""
@@ -69,7 +70,7 @@ async def bring_in_force(
         for _ in range(MOST_STEPS):
             in_force = await _in_force(agent, written)
             # An operator that was killed may have written what it did not send: a kubelet brings it at any moment.
-            pending = written if written is not None and _revision(written) > _revision(in_force) else None
+            pending = written if written is not None and revision_of(written) > revision_of(in_force) else None
             if pending is not None and not pending.get("published"):
                 await agent.put_site(pending)
                 continue
@@ -82,7 +83,7 @@ async def bring_in_force(
                 await on_change(in_force)
                 on_change = None
             if step.site is not None:
-                newest = max(_revision(in_force), _revision(written))
+                newest = max(revision_of(in_force), revision_of(written))
                 written = {"revision": max(milliseconds(), newest + 1), **step.site}
                 await write(written)
             assert written is not None, "pending, or just written"
@@ -92,8 +93,40 @@ async def bring_in_force(
     return Brought(in_force, "The server does not keep what it is sent", changing=step is not None and not step.last)
 
 
-def _revision(site: Site | None) -> int:
-    return int(site["revision"]) if site is not None else -1
+async def withdraw(
+    *,
+    written: Site | None,
+    find: Callable[[], Awaitable[SiteAgent]],
+    write: Callable[[dict[str, Any]], Awaitable[None]] | None,
+) -> None:
+    """Have nothing published of a base: returns once its server says so.
+
+    Args:
+        written: what the ConfigMap has; None when it has nothing, or nothing that makes sense.
+        find: finds the agent.
+        write: puts a document into the ConfigMap, and is called before the agent is looked for. None when there is
+            no ConfigMap any more: somebody else may publish the base by now, whose newer document is left alone then.
+    Raises:
+        AgentError: there is no agent, it does not answer, or the server does not keep what it is sent.
+        ApiError: from `write`.
+    """
+    agent: SiteAgent | None = None
+    stop = withdrawal(written, None)
+    for _ in range(MOST_STEPS):
+        if stop is not None and stop != written:
+            if write is not None:
+                await write(stop)
+            written = stop
+        agent = agent or await find()
+        in_force = await _in_force(agent, written)
+        if write is None and (in_force is None or revision_of(in_force) > revision_of(written)):
+            return
+        stop = withdrawal(written, in_force)
+        if stop is None:
+            return
+        if stop == written:
+            await agent.put_site(stop)
+    raise AgentError("NotKept", "the server does not keep what it is sent")
 
 
 async def _in_force(agent: SiteAgent, written: Site | None) -> Site | None:
@@ -105,4 +138,4 @@ async def _in_force(agent: SiteAgent, written: Site | None) -> Site | None:
         raise
     # A server of another release than the operator's leaves out what it does not know, and fills in what it does: what
     # is in force is the document of that revision, not what the server says of it.
-    return written if written is not None and _revision(written) == _revision(told) else told
+    return written if written is not None and revision_of(written) == revision_of(told) else told

@@ -6,7 +6,7 @@ route leads there. `Ready` tells whether everything is as the spec asks, also th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,12 +14,23 @@ from typing import Any
 from pronote_operator.api.constants import PUBLISHED, READY, RECONCILING, STALLED
 from pronote_operator.api.publication import Publication
 from pronote_operator.planning.base_status import Verdict
-from pronote_operator.planning.conditions import Condition, merged_conditions
+from pronote_operator.planning.conditions import Condition, find_condition, merged_conditions
 from pronote_operator.planning.publication_site import espace_links, published_espaces
 from pronote_operator.planning.web_facts import DeploymentFacts, Obstacle
 
+BASE_CHANGING = "BaseChanging"
+"""The reason while another base takes the place of the one that was published."""
+
 UNDER_WAY = frozenset(
-    {"BaseNotReady", "DelegationChanging", "NotInForce", "Progressing", "ReplicasNotReady", "Stopping"}
+    {
+        BASE_CHANGING,
+        "BaseNotReady",
+        "DelegationChanging",
+        "NotInForce",
+        "Progressing",
+        "ReplicasNotReady",
+        "Stopping",
+    }
 )
 """Reasons for which the operator, or what it made, is at work."""
 
@@ -51,6 +62,31 @@ class PublicationFound:
     deployment: DeploymentFacts | None = None
     route: Obstacle | None = None
     notes: tuple[str, ...] = ()
+
+
+def former_replicas(
+    base: str, before: DeploymentFacts | None, now: DeploymentFacts, conditions: Iterable[Mapping[str, Any]]
+) -> Obstacle | None:
+    """Why replicas that are there show nobody the base yet: some are still those of a former one.
+
+    The Deployment does not tell for which base a replica is. That it was of another base before this pass, or that the
+    status said so of an earlier one, is what tells.
+
+    Args:
+        base: name of the base that is published.
+        before: of the Deployment, before it was applied; None when there was none.
+        now: of the Deployment, as applied.
+        conditions: that the status shows at present.
+    Returns:
+        None when no replica is of another base, or none ever was.
+    """
+    published = find_condition(conditions, PUBLISHED)
+    was_changing = published is not None and published["reason"] == BASE_CHANGING
+    changes = before is not None and before.base != base
+    if now.replaced or not (was_changing or changes):
+        return None
+    said = f": {now.trouble}" if now.trouble else ""
+    return Obstacle(BASE_CHANGING, f"The replicas are being replaced by those of PronoteBase {base}{said}")
 
 
 def publication_status(publication: Publication, found: PublicationFound, now: datetime) -> dict[str, Any]:

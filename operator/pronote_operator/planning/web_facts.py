@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pronote_operator.builders.names import SITE_KEY
+from pronote_operator.builders.names import LABEL_BASE, SITE_KEY
 
 _REASON = re.compile(r"[A-Z][A-Za-z0-9]{0,127}")
 _GATEWAY_GROUP = "gateway.networking.k8s.io"
@@ -34,11 +34,15 @@ class DeploymentFacts:
     Args:
         available: at least one replica serves.
         complete: every replica is of the latest template and serves.
+        replaced: no replica of an earlier template is left.
+        base: name of the base that the latest template is for.
         trouble: why it does not go on, in the controller's words; None when it says nothing.
     """
 
     available: bool
     complete: bool
+    replaced: bool
+    base: str | None
     trouble: str | None = None
 
 
@@ -86,14 +90,13 @@ def deployment_facts(body: Mapping[str, Any]) -> DeploymentFacts:
     """Facts of a Deployment as the API gave it."""
     metadata, spec, status = body["metadata"], body["spec"], body.get("status") or {}
     seen = status.get("observedGeneration", 0) >= metadata.get("generation", 0)
-    replicas, available = int(spec.get("replicas", 1)), status.get("availableReplicas", 0)
-    complete = (
-        seen
-        and status.get("updatedReplicas", 0) >= replicas
-        and status.get("replicas", 0) == status.get("updatedReplicas", 0)
-        and available >= replicas
-    )
-    return DeploymentFacts(available > 0, bool(complete), _deployment_trouble(status.get("conditions") or ()))
+    wanted, available = spec.get("replicas", 1), status.get("availableReplicas", 0)
+    replicas = wanted if isinstance(wanted, int) else 0  # judged before it is changed back, whatever it was changed to
+    replaced = seen and status.get("replicas", 0) == status.get("updatedReplicas", 0)
+    complete = replaced and status.get("updatedReplicas", 0) >= replicas and available >= replicas
+    base = (metadata.get("labels") or {}).get(LABEL_BASE)
+    trouble = _deployment_trouble(status.get("conditions") or ())
+    return DeploymentFacts(available > 0, bool(complete), bool(replaced), base, trouble)
 
 
 def service_facts(body: Mapping[str, Any]) -> ServiceFacts:

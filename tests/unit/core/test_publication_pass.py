@@ -83,6 +83,7 @@ class World:
             reflect=lambda _: Listing(self.book),  # type: ignore[arg-type, return-value]
             served=(None,),
             mark=self.marked.add,
+            mark_gone=self.marked.add,
             unmark=self.marked.discard,
             on_repair=self.repaired,
             clock=lambda: self.now,
