@@ -11,6 +11,7 @@ from tests.cluster.gateways import Front
 from tests.cluster.published import INGRESS, Published
 from tests.cluster.schools import School
 from tests.cluster.stage import Stage
+from tests.cluster.webport import web_port
 from tests.support.kube import condition_of
 from tests.support.waiting import wait_until
 
@@ -135,3 +136,21 @@ def test_a_base_out_of_service_comes_back_with_what_was_asked_meanwhile(site: Pu
     await_status(front, f"{site.url}/parent.html", 200)
     assert status_of(front, f"{site.url}/eleve.html") == 503
     site.apply(espaces=None).wait()
+
+
+def test_another_base_is_published_in_the_place_of_the_former_one_which_is_told(site: Published, front: Front) -> None:
+    school = site.school
+    other = School(school.cluster, school.kube, school.namespace, "suivant", {"displayName": "Collège Suivant"})
+    other.apply().wait_ready()
+    site.apply(base=other.name).wait()
+    school.kube.wait_gone("ConfigMap", f"{school.name}-site", school.namespace, timeout=IN_FORCE_SECONDS)
+    with web_port(school) as former, web_port(other) as now:
+        assert (former.published(), now.published()) == (False, True)
+    with front.visitor() as visitor:
+        # A replica that ends takes visitors for some seconds more, and shows them nothing.
+        wait_until(lambda: "Suivant" in visitor.get(f"{site.url}/InfoMobileApp.json").text, 30, what="its name")
+    site.apply(base=None).wait()
+    await_status(front, f"{site.url}/parent.html", 200)
+    with web_port(school) as back, web_port(other) as former:
+        assert (back.published(), former.published()) == (True, False)
+    other.delete()

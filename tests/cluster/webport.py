@@ -45,6 +45,13 @@ class WebPort:
         found = self._ask(AGENT_PORT, "GET", "/v1/site", None, token).json()
         assert (found["revision"], found["espaces"]) == (document["revision"], document["espaces"])
 
+    def published(self) -> bool:
+        """Whether the server says that anything is published, as the operator asks it."""
+        token = self.school.secret(f"{self.school.name}-agent", "token")
+        answer = self._ask(AGENT_PORT, "GET", "/v1/site", None, token)
+        assert answer.status_code in (200, 404), answer.text
+        return answer.status_code == 200 and bool(answer.json()["published"])
+
     def log_in(self, espace: str, username: str, password: str, visitor: str = VISITOR) -> httpx.Response:
         """Log in in a browser; a good answer has the session as `token`."""
         body = {"espace": espace, "username": username, "password": password}
