@@ -101,8 +101,8 @@ class FormerBases:
         self._agents = agents
         self._mark_gone = mark_gone
         self._clock = clock
-        self._since: dict[tuple[Key, str], dt.datetime] = {}
-        """When a former base was first found not to answer."""
+        self._since: dict[Key, dict[str, dt.datetime]] = {}
+        """When a former base of a publication was first found not to answer."""
         self._left: dict[Key, dict[str, Site]] = {}
         """What was last written of the bases that publications published which are gone."""
 
@@ -126,15 +126,16 @@ class FormerBases:
             ApiError: the API server refused.
         """
         untold = []
-        for base, name in list(self._sites(key)):
-            if base == keep:
-                self._since.pop((key, base), None)
-            elif (body := await children.own(CONFIG_MAP, name)) is not None:
-                former, written = base_key(key.namespace, base), site_in(body)
+        former = {base: name for base, name in self._sites(key) if base != keep}
+        for base in self._since.get(key, {}).keys() - former.keys() - self._left.get(key, {}).keys():
+            self._bear_no_more(key, base)  # or named again, or its ConfigMap is gone: the next time begins anew
+        for base, name in former.items():
+            if (body := await children.own(CONFIG_MAP, name)) is not None:
+                place, written = base_key(key.namespace, base), site_in(body)
                 stopped = written is not None and not written.get("published")
-                if on_change is not None and not stopped and self._may_publish(former):
+                if on_change is not None and not stopped and self._may_publish(place):
                     await on_change(base)
-                said = await self._tell(publication, former, children, written)
+                said = await self._tell(publication, place, children, written)
                 still = self._bear(key, base, said)
                 if still is None:
                     await children.remove(CONFIG_MAP, name)
@@ -144,8 +145,7 @@ class FormerBases:
 
     def leave(self, key: Key) -> None:
         """A publication is gone, or going; what is known of its children is to be forgotten only after this call."""
-        for pair in [pair for pair in self._since if pair[0] == key]:
-            del self._since[pair]
+        self._since.pop(key, None)
         for base, name in list(self._sites(key)):
             child = self._book.of(key)[CONFIG_MAP, name]
             body = child.take_body()
@@ -216,12 +216,18 @@ class FormerBases:
     def _bear(self, key: Key, base: str, said: str | None) -> Untold | None:
         """Whether a base is to be asked again, given why it has not confirmed."""
         if said is None:
-            self._since.pop((key, base), None)
+            self._bear_no_more(key, base)
             return None
         now = self._clock()
-        bear = patience(self._since.setdefault((key, base), now), now)
+        bear = patience(self._since.setdefault(key, {}).setdefault(base, now), now)
         if bear is Patience.LET_GO:
-            del self._since[key, base]
+            self._bear_no_more(key, base)
             logger.warning("%s: %s; it is asked no more.", key, Untold(base, said, holds=False))
             return None
         return Untold(base, said, holds=bear is Patience.HOLD)
+
+    def _bear_no_more(self, key: Key, base: str) -> None:
+        since = self._since.get(key, {})
+        since.pop(base, None)
+        if not since:
+            self._since.pop(key, None)

@@ -51,7 +51,8 @@ def revision_of(site: Site | None) -> int:
 def withdrawal(written: Site | None, in_force: Site | None) -> dict[str, Any] | None:
     """The document to put in force so that nothing is published; None when nothing is, nor can be any more.
 
-    It has the delegations of the one in force: no two documents in a row differ in them unless neither is published.
+    One that is made anew has the delegations of the one in force: no two documents in a row differ in them unless
+    neither is published.
 
     Args:
         written: what the ConfigMap has, which a kubelet may bring at any moment; None when it has nothing that makes

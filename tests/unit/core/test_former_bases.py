@@ -258,6 +258,18 @@ async def test_whoever_comes_back_to_its_former_base_is_published_again(world: B
     assert not world.next.published
 
 
+async def test_a_former_base_that_was_named_again_meanwhile_is_borne_with_anew(world: Bases) -> None:
+    world.former.away = True
+    world.ask(base=NEXT.name)
+    await world.desk(KEY)
+    world.ask(base=BASE.name)
+    await world.desk(KEY)
+    world.later(600)
+    world.ask(base=NEXT.name)
+    await world.desk(KEY)
+    assert world.condition("Published") == ("False", "BaseChanging")
+
+
 async def test_a_publication_that_its_owner_stopped_tells_that_the_former_base_may_still_publish(world: Bases) -> None:
     world.former.away = True
     world.ask(base=NEXT.name, published=False)
@@ -292,6 +304,22 @@ async def test_who_stands_back_tells_its_base_before_the_elder_brings_its_own(wo
     world.later(5)
     await world.desk(elder)
     assert world.log == [(BASE.name, False), (BASE.name, True)]
+
+
+async def test_who_stands_back_leaves_its_base_to_the_elder_only_once_that_was_told(world: Bases) -> None:
+    elder = publication_key(SPACE, "elder")
+    world.ask(elder, created="2026-11-01T00:00:00Z")
+    world.former.away = True
+    await world.desk(KEY)
+    assert world.condition("Stalled") == ("True", "BaseTaken")
+    assert world.of_kind("Deployment") == []
+    assert world.sites() == ["jean-moulin-site"]
+    await world.desk(elder)
+    assert world.condition("Published", elder) == ("False", "Progressing")
+    world.former.away = False
+    await world.desk(KEY)
+    assert world.log == [(BASE.name, False)]
+    assert world.sites() == []
 
 
 async def test_what_only_bears_our_labels_stops_no_base(world: Bases) -> None:
