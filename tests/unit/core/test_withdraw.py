@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pronote_operator.cluster.agent import AgentError
-from pronote_operator.handlers.site import withdraw
+from pronote_operator.handlers.site import bring_in_force, withdraw
 from pronote_operator.planning.site_order import Site, delegations_of
+from pronote_server.web.site import Site as ServedSite
+from pronote_server.web.site import SiteInForce
 from tests.unit.core.test_site import KilledError, World, mishaps
 from tests.unit.planning.test_site_order import site
 
@@ -122,3 +124,83 @@ def test_whatever_goes_wrong_nothing_is_published_in_the_end_and_delegations_sta
         if delegations_of(one) != delegations_of(other):
             assert not one["published"]
             assert not other["published"]
+
+
+class Mounted:
+    """A server's own choice between what it was sent and what a kubelet brings, late, of a ConfigMap."""
+
+    def __init__(self) -> None:
+        self.sites = SiteInForce()
+        self.configmap: dict[str, Any] | None = None
+        self.clock = 1000
+
+    def kubelet(self) -> None:
+        """Bring what the ConfigMap has at present, or take away what was brought."""
+        self.sites.mounted(ServedSite.model_validate(self.configmap) if self.configmap is not None else None)
+
+    async def site(self) -> dict[str, Any]:
+        if self.sites.site is None:
+            raise AgentError("NothingPublished", "nothing is published")
+        return self.sites.site.model_dump(mode="json", by_alias=True)
+
+    async def put_site(self, document: Mapping[str, Any]) -> None:
+        self.sites.sent(ServedSite.model_validate(document))
+
+    async def write(self, document: dict[str, Any]) -> None:
+        self.configmap = document
+
+    async def agent(self) -> Mounted:
+        return self
+
+    async def publish(self, minutes: int) -> None:
+        wanted = {
+            "published": True,
+            "url": "https://jean-moulin.pronote.example.org/pronote",
+            "espaces": ["Parents"],
+            "inactivityMinutes": minutes,
+            "delegations": [],
+        }
+        self.clock += 1000
+        await bring_in_force(
+            wanted, written=self.configmap, agent=self, write=self.write, milliseconds=lambda: self.clock
+        )
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=4), st.booleans(), st.booleans())
+def test_nothing_is_published_by_a_server_that_was_told_whenever_its_kubelet_comes(
+    brought: list[bool], between: bool, gone_first: bool
+) -> None:
+    async def play() -> Mounted:
+        base = Mounted()
+        for minutes, comes in enumerate(brought, start=10):
+            await base.publish(minutes)
+            if comes:
+                base.kubelet()
+        if gone_first:  # a deleted publication
+            left, base.configmap = base.configmap, None
+            if between:
+                base.kubelet()
+            await withdraw(written=left, find=base.agent, write=None)
+        else:
+            await withdraw(written=base.configmap, find=base.agent, write=base.write)
+            if between:
+                base.kubelet()
+            base.configmap = None
+        assert base.sites.site is None or not base.sites.site.published
+        base.kubelet()
+        return base
+
+    base = asyncio.run(play())
+    assert base.sites.site is None or not base.sites.site.published
+
+
+async def test_a_configmap_that_goes_takes_a_document_away_only_where_its_kubelet_had_brought_that_one() -> None:
+    """Why a former base is told, and not just left without its ConfigMap."""
+    base = Mounted()
+    await base.publish(10)
+    base.kubelet()
+    await base.publish(20)
+    base.configmap = None
+    base.kubelet()
+    assert base.sites.site is not None
+    assert base.sites.site.published
