@@ -63,6 +63,7 @@ class Bases(World):
 
     def __init__(self) -> None:
         self.log: list[tuple[str, bool]] = []
+        self.events: list[str] = []
         self.servers = {key: Server(key.name, self.log) for key in (BASE, NEXT)}
         super().__init__()
         self.serve_base(NEXT)
@@ -86,6 +87,9 @@ class Bases(World):
         if base not in self.store:
             raise AgentError("Unreachable", "the base has no pod that could answer")
         return self.servers[base]
+
+    async def post(self, *_: object, **told: object) -> None:
+        self.events.append(str(told["reason"]))
 
     def later(self, seconds: float) -> None:
         self.now += dt.timedelta(seconds=seconds)
@@ -162,6 +166,7 @@ async def test_it_is_told_while_it_lasts_and_until_no_replica_is_of_the_former_b
     world.serve()
     await world.desk(KEY)
     assert world.condition("Published") == ("True", "Published")
+    assert world.events == ["BaseChanging", "Published"]
     world.change("Deployment", "moulin-web", status=rolling)
     await world.desk(KEY)
     assert world.condition("Published") == ("True", "Published"), "replicas of one base replace each other"
