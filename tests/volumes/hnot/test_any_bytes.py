@@ -13,13 +13,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pronote_operator.api.fields import ESPACES
 from pronote_operator.prepare.hnot_manifest import MAX_PART_BYTES, AnnexManifest, BaseManifest, name_problem
-from pronote_operator.prepare.hnot_profils import new_users, read_profils, user_key
+from pronote_operator.prepare.hnot_profils import new_users, read_profils
+from pronote_operator.prepare.hnot_users import user_key
 from pronote_operator.prepare.hnot_zip import opened
 from pronote_operator.prepare.outcome import RefusedError
+from pronote_server.espaces import Espace
 from pronote_server.user_records import NewUsers
 from pronote_server.usernames import username_key
-from tests.volumes.hnot.conftest import HASH, PHOTOS, USERS, Claim, checksum, make_claim
+from tests.volumes.hnot.conftest import (
+    HASH,
+    IDENTIFIED,
+    PHOTOS,
+    USERS,
+    Claim,
+    checksum,
+    identified_document,
+    make_claim,
+)
 
 REASONS = {"HnotInvalid", "HnotTooLarge"}
 
@@ -82,11 +94,18 @@ def test_a_directory_of_members_that_is_overwritten(shared: Claim, place: int, p
 
 
 document = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from([HASH, *USERS]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from([HASH, *USERS, *IDENTIFIED, IDENTIFIED[1]["identity"]]),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["format", "uai", "users", "username", "modes", "sha256", "x"]), inner, max_size=5
+            st.sampled_from(["format", "uai", "users", "username", "modes", "sha256", "identity", "person", "x"]),
+            inner,
+            max_size=5,
         )
     ),
     max_leaves=12,
@@ -104,8 +123,31 @@ def test_any_bytes_as_users(shared: Claim, content: bytes) -> None:
 @settings(deadline=None)
 @given(changes=st.dictionaries(st.sampled_from(["uai", "version", "users", "createdTime", "x"]), document, max_size=3))
 def test_users_with_any_member_changed_and_the_right_checksum(shared: Claim, changes: dict[str, Any]) -> None:
-    users = json.loads((shared.upload / "users.profils").read_text())
-    del users["sha256"]
+    changed_users(shared, json.loads((shared.upload / "users.profils").read_text()), changes)
+
+
+@settings(deadline=None)
+@given(
+    place=st.sampled_from([(), ("identity",), ("identity", "person"), ("casAccounts", 0)]),
+    name=st.sampled_from(
+        ["identity", "espaces", "casAccounts", "person", "pupil", "pronoteId", "children", "user", "x"]
+    ),
+    value=document,
+)
+def test_a_user_with_any_part_changed_and_the_right_checksum(
+    shared: Claim, place: tuple[str | int, ...], name: str, value: Any
+) -> None:
+    users = identified_document()
+    part: Any = users["users"][1]
+    for step in place:
+        part = part[step]
+    part[name] = value
+    changed_users(shared, users, {})
+
+
+def changed_users(shared: Claim, users: dict[str, Any], changes: dict[str, Any]) -> None:
+    """Read users that were changed and have the checksum of what they are now."""
+    users.pop("sha256", None)
     users.update(changes)
     with contextlib.suppress(UnicodeEncodeError):
         users["sha256"] = checksum(users)
@@ -132,4 +174,16 @@ def test_names_of_users_are_compared_as_the_server_does(name: str) -> None:
 def test_the_server_understands_what_it_is_handed(shared: Claim) -> None:
     profils = read_profils(str(shared.upload), "users.profils")
     handed = NewUsers.model_validate_json(new_users(profils, 2026))
-    assert [user.model_dump(mode="json", by_alias=True) for user in handed.users] == USERS
+    assert [user.document() for user in handed.users] == USERS
+
+
+def test_the_server_understands_the_identities_that_it_is_handed(shared: Claim) -> None:
+    path = shared.with_identified_users()
+    profils = read_profils(str(shared.upload), path.name)
+    handed = NewUsers.model_validate_json(new_users(profils, 2026))
+    assert [user.document() for user in handed.users] == IDENTIFIED
+    assert {user.tells_identity for user in handed.users} == {True}
+
+
+def test_both_know_the_same_espaces() -> None:
+    assert set(ESPACES) == {espace.value for espace in Espace}
