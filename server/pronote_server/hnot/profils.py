@@ -53,11 +53,11 @@ def exported_users(connection: sqlite3.Connection) -> ExportedUsers:
     records = tuple(_record(user, identities.get(user.id), accounts.get(user.id, [])) for user in told)
     warnings = []
     if len(told) < len(every):
-        warnings.append(f"{len(every) - len(told)} users without any right are in the .HNOT, not in the .profils")
+        warnings.append(f"users without any right, in the .HNOT only: {len(every) - len(told)}")
     if untold:
         warnings.append(
-            f"{untold} accounts of ENTs are in the .HNOT, not in the .profils: more than {MAX_CAS_ACCOUNTS} of one "
-            "user, or names that cannot be printed"
+            f"accounts of ENTs that are more than {MAX_CAS_ACCOUNTS} of one user, or whose names cannot be printed, "
+            f"in the .HNOT only: {untold}"
         )
     return ExportedUsers(records, tuple(warnings))
 

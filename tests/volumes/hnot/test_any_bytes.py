@@ -20,12 +20,14 @@ from pronote_operator.prepare.hnot_users import user_key
 from pronote_operator.prepare.hnot_zip import opened
 from pronote_operator.prepare.outcome import RefusedError
 from pronote_server.espaces import Espace
-from pronote_server.user_records import NewUsers
+from pronote_server.hnot.profils import profils_text
+from pronote_server.user_records import NewUsers, UserRecord
 from pronote_server.usernames import username_key
 from tests.volumes.hnot.conftest import (
     HASH,
     IDENTIFIED,
     PHOTOS,
+    UAI,
     USERS,
     Claim,
     checksum,
@@ -153,7 +155,8 @@ def changed_users(shared: Claim, users: dict[str, Any], changes: dict[str, Any])
         users["sha256"] = checksum(users)
     (shared.upload / "any.profils").write_text(json.dumps(users))
     with refusal_at_most("any.profils"):
-        read_profils(str(shared.upload), "any.profils")
+        # What is handed to a server must be good for it, too: it would refuse to start.
+        NewUsers.model_validate_json(new_users(read_profils(str(shared.upload), "any.profils"), 2026))
 
 
 @given(name=st.text(max_size=40) | st.text(alphabet="./\\a:\0", max_size=12))
@@ -183,6 +186,46 @@ def test_the_server_understands_the_identities_that_it_is_handed(shared: Claim) 
     handed = NewUsers.model_validate_json(new_users(profils, 2026))
     assert [user.document() for user in handed.users] == IDENTIFIED
     assert {user.tells_identity for user in handed.users} == {True}
+
+
+texts = st.text(min_size=1, max_size=100).filter(lambda text: text.isprintable() and text == text.strip())
+national_ids = st.from_regex(r"[0-9A-Z]{11}", fullmatch=True)
+persons = st.fixed_dictionaries(
+    {"kind": st.sampled_from(["guardian", "teacher", "staff"]), "lastName": texts, "firstName": texts},
+    optional={"birthDate": st.dates().map(str), "externalId": texts},
+) | st.fixed_dictionaries(
+    {"kind": st.just("guardian"), "lastName": texts, "firstName": texts},
+    optional={"children": st.lists(national_ids, max_size=50)},
+)
+records = st.fixed_dictionaries(
+    {
+        "username": texts.filter(lambda text: username_key(text) is not None),
+        "espaces": st.lists(st.sampled_from(ESPACES), min_size=1, max_size=9),
+        "modes": st.lists(st.sampled_from(["administratif", "enseignant", "vie-scolaire"]), max_size=3),
+        "superadministrator": st.booleans(),
+        "locked": st.booleans(),
+        "passwordHash": st.just(HASH),
+        "identity": st.none()
+        | st.fixed_dictionaries(
+            {"pronoteId": st.from_regex(r"[0-9A-Z]{16}", fullmatch=True)}, optional={"person": persons}
+        ),
+        "casAccounts": st.lists(
+            st.fixed_dictionaries({"casUrl": st.from_regex(r"https?://[!-~]{1,40}", fullmatch=True), "user": texts}),
+            max_size=16,
+            unique_by=lambda account: (account["casUrl"], account["user"]),
+        ),
+    }
+)
+
+
+@settings(deadline=None)
+@given(record=records)
+def test_whatever_a_server_exports_is_handed_over_as_it_was(shared: Claim, record: dict[str, Any]) -> None:
+    exported = UserRecord.model_validate(record)
+    head = {"uai": UAI, "version": "2026.2.5", "createdTime": "2026-11-24T08:00:00Z"}
+    (shared.upload / "own.profils").write_bytes(profils_text([exported], head))
+    handed = NewUsers.model_validate_json(new_users(read_profils(str(shared.upload), "own.profils"), 2026))
+    assert [user.document() for user in handed.users] == [record]
 
 
 def test_both_know_the_same_espaces() -> None:
