@@ -1,4 +1,8 @@
-"""Cookies of PRONOTE.net: for each Espace a session, where to go back to, and half of a link; the secret of forms."""
+"""Cookies of PRONOTE.net.
+
+For each Espace a session, where to go back to, the number of a departure to the ENT, and half of a link; and the secret
+of forms.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import secrets
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
+from pronote_net.departures import NUMBER
 from pronote_net.espaces import SECTION_TITLES, Espace
 from pronote_net.halves import HALF
 
@@ -18,6 +23,9 @@ if TYPE_CHECKING:
 
 RETURN_SECONDS: Final = 900
 """How long a person may take to log in again and still come back to where they were."""
+
+DEPARTURE_SECONDS: Final = 600
+"""How long a person may take at the ENT before a first login."""
 
 LINK_SECONDS: Final = 600
 """How long a link to a first login is good for, as at the server."""
@@ -57,6 +65,23 @@ def keep_form_secret(response: Response, site: Site, secret: str) -> None:
 def new_form_secret() -> str:
     """Make a secret."""
     return secrets.token_hex(16)
+
+
+def departure(request: Request, espace: Espace) -> str:
+    """Return the number with which a browser was sent to the ENT; empty without one."""
+    number = request.cookies.get(_departure(espace), "")
+    return number if NUMBER.fullmatch(number) else ""
+
+
+def keep_departure(response: Response, site: Site, espace: Espace, number: str) -> None:
+    """Have the browser keep it."""
+    _set(response, site, _departure(espace), number, DEPARTURE_SECONDS)
+
+
+def forget_departure(request: Request, response: Response, site: Site, espace: Espace) -> None:
+    """Forget it."""
+    if _departure(espace) in request.cookies:
+        _set(response, site, _departure(espace), "", 0)
 
 
 def link_half(request: Request, espace: Espace) -> str:
@@ -103,6 +128,10 @@ def safe_return(text: str) -> str:
 
 def _session(espace: Espace) -> str:
     return f"pronote-{espace.slug}"
+
+
+def _departure(espace: Espace) -> str:
+    return f"pronote-{espace.slug}-depart"
 
 
 def _link(espace: Espace) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from pronote_net import cookies
+from pronote_net import cookies, departures
 from pronote_net.cas import CasDown, is_ticket, login_url
 from pronote_net.desk import Desk, espace_of, same_secret
 from pronote_net.espaces import BY_SLUG, Espace
@@ -81,9 +81,11 @@ class Entrance:
         form = await self._desk.form(request)
         site = await self._desk.sites.for_espace(espace)
         username, password, link = (form.get(name, "") for name in ("identifiant", "motdepasse", "lien"))
-        username = username.strip()
+        username, account = username.strip(), departures.shown(form.get("compte", ""))
         if not (0 < len(username) <= MAX_USERNAME and username.isprintable() and 0 < len(password) <= MAX_PASSWORD):
-            return self._login_page(request, site, espace, error=WRONG_CREDENTIALS, link=link, status=401)
+            return self._login_page(
+                request, site, espace, error=WRONG_CREDENTIALS, link=link, account=account, status=401
+            )
         wanted: dict[str, Any] = {"espace": espace.name, "username": username, "password": password}
         if link:
             wanted["link"] = joined(link, cookies.link_half(request, espace))
@@ -95,7 +97,14 @@ class Entrance:
             if refused.reason != "WrongCredentials":
                 raise
             return self._login_page(
-                request, site, espace, error=WRONG_CREDENTIALS, link=link, username=username, status=401
+                request,
+                site,
+                espace,
+                error=WRONG_CREDENTIALS,
+                link=link,
+                account=account,
+                username=username,
+                status=401,
             )
         return self._opened(request, site, espace, found)
 
@@ -157,11 +166,13 @@ class Entrance:
     ) -> Response:
         """Come back from the ENT with a ticket."""
         again = ("Recommencer", f"{site.path}/{espace.page}")
-        if not is_ticket(ticket):
+        number = request.query_params.get(departures.PARAMETER, "")
+        if not is_ticket(ticket) or (number and not departures.NUMBER.fullmatch(number)):
             return self._desk.notice(Refused(403, "TicketInvalid"), espace, [again])
         visit = self._desk.visit(request)
+        service = departures.service_of(_service(request, site), number)
         try:
-            person = await self._desk.tickets.validate(delegation, _service(request, site), ticket)
+            person = await self._desk.tickets.validate(delegation, service, ticket)
         except CasDown:
             links = [("Se connecter sans l’ENT", f"{site.path}/{espace.page}?login=true")] if delegation.direct else []
             return self._desk.notice(Refused(502, "CasDown", 60), espace, [again, *links])
@@ -183,18 +194,35 @@ class Entrance:
         match found.get("outcome"):
             case "Known":
                 return self._known(request, site, espace, found)
+            case "FirstLogin" if not number:
+                return self._sent_once_more(request, site, espace, delegation)
+            case "FirstLogin" if not same_secret(number, cookies.departure(request, espace)):
+                return self._desk.notice(Refused(403, "DepartureUnknown"), espace, [again])
             case "FirstLogin":
-                return self._first_login(request, site, espace, str(found.get("link", "")))
+                account = departures.described(person, delegation)
+                return self._first_login(request, site, espace, str(found.get("link", "")), account)
             case _:
                 return self._desk.notice(Refused(403, "IdentificationFailed"), espace)
 
-    def _first_login(self, request: Request, site: Site, espace: Espace, link: str) -> Response:
+    def _sent_once_more(self, request: Request, site: Site, espace: Espace, delegation: Delegation) -> Response:
+        """Have whoever is at this browser come back from the ENT with a ticket that only this browser can show.
+
+        It is done once: whoever comes back without the cookie is told so, and sent nowhere.
+        """
+        number = departures.new_number()
+        service = departures.service_of(_service(request, site), number)
+        answer = RedirectResponse(login_url(delegation, service), 302)
+        cookies.keep_departure(answer, site, espace, number)
+        return answer
+
+    def _first_login(self, request: Request, site: Site, espace: Espace, link: str, account: str) -> Response:
         try:
             shown, kept = split(link)
         except ValueError:
             raise away() from None
-        answer = self._login_page(request, site, espace, link=shown)
+        answer = self._login_page(request, site, espace, link=shown, account=account)
         cookies.keep_link_half(answer, site, espace, kept)
+        cookies.forget_departure(request, answer, site, espace)
         return answer
 
     def _known(self, request: Request, site: Site, espace: Espace, found: dict[str, Any]) -> Response:
@@ -220,6 +248,7 @@ class Entrance:
         *,
         error: str = "",
         link: str = "",
+        account: str = "",
         username: str = "",
         start: str = "",
         status: int = 200,
@@ -232,6 +261,7 @@ class Entrance:
             espace=espace,
             error=error,
             link=link,
+            account=account,
             username=username,
             start=start,
             secret=secret,

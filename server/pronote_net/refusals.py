@@ -57,6 +57,11 @@ _NOTICES: Final[Mapping[str, Notice]] = {
     "TicketInvalid": Notice(
         "Connexion non valable", "L’ENT n’a pas confirmé votre connexion. Elle a peut-être déjà servi : recommencez."
     ),
+    "DepartureUnknown": Notice(
+        "Connexion non valable",
+        "Cette connexion par l’ENT n’a pas été commencée dans ce navigateur, ou elle a trop duré. "
+        "Recommencez, en autorisant les cookies.",
+    ),
     "CasDown": Notice("L’ENT ne répond pas", "L’ENT qui vous identifie ne répond pas en ce moment."),
     "IdentificationFailed": Notice(
         "Identification impossible",

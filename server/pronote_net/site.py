@@ -27,6 +27,19 @@ class _Part(BaseModel):
     )
 
 
+class AttributeNames(_Part):
+    """Names of the attributes of an ENT that name a person."""
+
+    last_name: str = "nom"
+    first_name: str = "prenom"
+
+
+class Identification(_Part):
+    """How a person is found, as far as a replica shows it."""
+
+    attributes: AttributeNames = AttributeNames()
+
+
 class Delegation(_Part):
     """One ENT to which logging in is left."""
 
@@ -36,6 +49,7 @@ class Delegation(_Part):
     ca_bundle: str | None = None
     espaces: tuple[str, ...] = ()
     direct: bool = True
+    identification: Identification = Identification()
 
 
 class Site(_Part):

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
+from pronote_server.espaces import Espace
+from pronote_server.identity_records import MAX_CAS_ACCOUNTS, CasAccount, IdentityRecord
 from pronote_server.usernames import username_key
 from pronote_server.words import CLIENT_MODES, Mode, client_mode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_USERS: Final = 20_000
 """Users of one file."""
@@ -40,22 +53,51 @@ ClientMode = Annotated[Mode, AfterValidator(client_mode)]
 
 
 class UserRecord(BaseModel):
-    """One user and what the user may do (autorisations)."""
+    """One user, what the user may do (autorisations), and who the user is.
+
+    A file may tell nothing of Espaces, of the identity or of accounts of ENTs: what a base knows of them then stays.
+
+    Attributes:
+        espaces: Where the user may come in on PRONOTE.net; None when it is not told.
+        modes: What the user may connect as; without any the user must have an Espace.
+        identity: None when the user has none, and when it is not told.
+        cas_accounts: None when they are not told.
+    """
 
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
     username: Annotated[str, AfterValidator(_name)]
-    modes: Annotated[tuple[ClientMode, ...], Field(min_length=1, max_length=len(CLIENT_MODES))]
+    # Before the modes, whose validation looks at it.
+    espaces: Annotated[tuple[Espace, ...], Field(max_length=len(Espace))] | None = None
+    modes: Annotated[tuple[ClientMode, ...], Field(max_length=len(CLIENT_MODES))]
     superadministrator: Annotated[bool, Field(strict=True)]
     locked: Annotated[bool, Field(strict=True)]
     password_hash: Annotated[str, AfterValidator(_hash), Field(repr=False)]
+    identity: IdentityRecord | None = None
+    cas_accounts: Annotated[tuple[CasAccount, ...], Field(max_length=MAX_CAS_ACCOUNTS)] | None = None
+
+    @field_validator("modes")
+    @classmethod
+    def _some_right(cls, modes: tuple[Mode, ...], info: ValidationInfo) -> tuple[Mode, ...]:
+        if not modes and not info.data.get("espaces"):
+            raise ValueError("a user needs a mode or an Espace")
+        return modes
 
     @property
     def key(self) -> str:
         """What the name is compared by."""
         return username_key(self.username) or ""
+
+    @property
+    def tells_identity(self) -> bool:
+        """Whether the file says who the user is, be it nobody."""
+        return "identity" in self.model_fields_set
+
+    def document(self) -> dict[str, Any]:
+        """Return the user as JSON, with what is told and no more."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 class NewUsers(BaseModel):
@@ -69,6 +111,15 @@ class NewUsers(BaseModel):
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
-        if len({user.key for user in self.users}) < len(self.users):
-            raise ValueError("two users have the same name")
+        for what, told in (
+            ("name", [user.key for user in self.users]),
+            ("PRONOTE identifier", [identity.pronote_id for identity in self._identities()]),
+            ("pupil", [identity.pupil for identity in self._identities() if identity.pupil is not None]),
+            ("account of an ENT", [account for user in self.users for account in user.cas_accounts or ()]),
+        ):
+            if len(set(told)) < len(told):
+                raise ValueError(f"two users have the same {what}")
         return self
+
+    def _identities(self) -> Iterator[IdentityRecord]:
+        return (user.identity for user in self.users if user.identity is not None)

@@ -22,6 +22,17 @@ USER = {
     "passwordHash": "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$" + "A" * 43,
 }
 
+VISITOR = {
+    **USER,
+    "username": "martin",
+    "espaces": ["Parents", "Eleves"],
+    "modes": [],
+    "identity": {"pronoteId": "A8BT6EGHDW3QFPX1"},
+    "casAccounts": [{"casUrl": "https://ent.example.org/cas", "user": "martin"}],
+}
+NOBODY_HERE = {"kind": "guardian", "lastName": "MARTIN", "firstName": "Anne", "children": ["060000001AB"]}
+OTHER_ID = {"pronoteId": "A8BT6EGHDW3QFPX2"}
+
 
 def _hand_over(volume: Volume, **changes: Any) -> None:
     document = {"uai": UAI, "schoolYear": YEAR, "users": [USER], **changes}
@@ -44,9 +55,32 @@ def test_users_are_taken_over_once_and_annexes_left_alone(volume: Volume, new_se
     assert photo.read_bytes() == b"a face"
 
 
+def test_users_are_taken_over_with_their_espaces_and_identities(
+    volume: Volume, new_server: Callable[..., Server]
+) -> None:
+    _hand_over(volume, users=[USER, VISITOR])
+    server = new_server()
+    server.start()
+    assert not (volume.year_folder / "new-users.json").exists()
+    assert server.stop() == 0
+    # Of the same users everybody has changed places, and one is nobody any more.
+    swapped = {member: VISITOR[member] for member in ("espaces", "identity", "casAccounts")}
+    _hand_over(volume, users=[{**USER, **swapped}, {**VISITOR, "identity": None, "casAccounts": []}])
+    server.start()
+    assert not (volume.year_folder / "new-users.json").exists()
+    assert server.stop() == 0
+
+
 @pytest.mark.parametrize(
     "changes",
     [
+        {"users": [{**VISITOR, "espaces": ["Famille"]}]},
+        {"users": [{**VISITOR, "espaces": []}]},
+        {"users": [{**VISITOR, "identity": {**OTHER_ID, "pupil": "060000001AB"}}]},
+        {"users": [{**VISITOR, "identity": {**OTHER_ID, "person": NOBODY_HERE}}]},
+        {"users": [{**VISITOR, "identity": {**OTHER_ID, "row": 1}}]},
+        {"users": [VISITOR, {**VISITOR, "username": "anne", "casAccounts": []}]},
+        {"users": [VISITOR, {**VISITOR, "username": "anne", "identity": OTHER_ID}]},
         {"uai": "0210066H"},
         {"schoolYear": YEAR - 1},
         {"users": [USER, {**USER, "username": "Durand"}]},

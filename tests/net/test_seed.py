@@ -87,8 +87,10 @@ def test_a_seeded_base_has_accounts_that_work_and_is_not_seeded_twice(
     exported = _run(environment, "export-hnot", "--output", str(tmp_path / "out"), "--profils")
     assert exported.returncode == 0, exported.stderr
     profils = json.loads((tmp_path / "out" / "base.profils").read_text(encoding="utf-8"))
-    clients = {row["username"] for row in rows if row["espace"] in ("Professeurs", "VieScolaire", "Direction")}
-    assert {user["username"] for user in profils["users"]} == clients
+    assert {user["username"]: user["espaces"] for user in profils["users"]} == {
+        row["username"]: [row["espace"]] for row in rows
+    }
+    assert all(user["identity"].keys() & {"pupil", "person"} for user in profils["users"])
     again = _run(environment, "seed", "--pupils", "40")
     assert (again.returncode, "holds pupils already" in again.stderr) == (64, True)
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
 import pytest
@@ -22,6 +22,8 @@ from tests.net.school import MOTHER, install_school
 from tests.net.ticket_site import (
     ANNE,
     ELEVES,
+    LEA,
+    MAX,
     PARENTS,
     VISITORS,
     ZOE,
@@ -73,7 +75,10 @@ def cas(school: School, other: School, tmp_path_factory: pytest.TempPathFactory)
     """The ENT of both bases, and of others."""
     folder = tmp_path_factory.mktemp("cas")
     services = [school.url(""), other.url(""), ELSEWHERE]
-    with CasServer(folder, services, accounts=[ZOE, ANNE]) as server, trusting(folder / "bundle.pem", server.ca_file):
+    with (
+        CasServer(folder, services, accounts=[ZOE, ANNE, LEA, MAX]) as server,
+        trusting(folder / "bundle.pem", server.ca_file),
+    ):
         for each in (school, other):
             each.publish(server.url, server.ca_file.read_text())
         time.sleep(1.1)  # replicas ask for it once a second
@@ -369,3 +374,37 @@ def test_a_first_login_ties_the_account_in_the_browser_that_showed_the_ticket_an
     with at_the_ent(cas, ANNE.username) as later:
         shown = form_fields(later.get(school.url(PARENTS), timeout=20).text)
         assert {"login", "passe"} <= set(shown), "the account is known now"
+
+
+@pytest.mark.usefixtures("unknown")
+def test_a_ticket_of_somebody_elses_account_asks_nobody_for_a_password_of_pronote(
+    school: School, cas: CasServer
+) -> None:
+    with at_the_ent(cas, MAX.username) as sender, at_the_ent(cas, LEA.username) as browser, new_browser() as third:
+        # At the ENT already: the way there and back shows the browser's own account.
+        sent = ticket_for(sender, cas, school.url(PARENTS))
+        shown = browser.get(school.url(PARENTS), params={"ticket": sent}, timeout=20)
+        assert form_fields(shown.text)["compte"] == "Lea INCONNU (lea.ent)"
+        assert MAX.username not in shown.text
+        # Not logged in there: the ENT asks who it is.
+        sent = ticket_for(sender, cas, school.url(PARENTS))
+        asked = third.get(school.url(PARENTS), params={"ticket": sent}, timeout=20)
+        assert asked.url.startswith(f"{cas.url}/login")
+        # With a number that the sender was given, and a ticket that is good for it.
+        departed = sender.get(
+            school.url(PARENTS), params={"ticket": ticket_for(sender, cas, school.url(PARENTS))}, allow_redirects=False
+        )
+        service = parse_qs(urlsplit(departed.headers["location"]).query)["service"][0]
+        back = f"{service}&{urlencode({'ticket': ticket_for(sender, cas, service)})}"
+        for victim in (browser, third):
+            refused = victim.get(back, timeout=20)
+            assert_nobody_comes_in(school, victim, refused, 403)
+            assert "Connexion non valable" in refused.text
+        # And a ticket of the sender's that is good for another address is none for the one that the browser has.
+        own = browser.get(
+            school.url(PARENTS), params={"ticket": ticket_for(browser, cas, school.url(PARENTS))}, allow_redirects=False
+        )
+        mine = parse_qs(urlsplit(own.headers["location"]).query)["service"][0]
+        for other in (school.url(PARENTS), service):
+            wrong = browser.get(f"{mine}&{urlencode({'ticket': ticket_for(sender, cas, other)})}", timeout=20)
+            assert_nobody_comes_in(school, browser, wrong, 403)

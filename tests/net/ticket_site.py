@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 ZOE = person("zoe.ent", "LEFEVRE DUC", "Zoé", PUPIL, birth_date="03/02/2015")
 ANNE = person("anne.ent", "DUC", "Anne-Laure", GUARDIAN, postal_code="75012")
+LEA, MAX = (person(f"{name.lower()}.ent", "INCONNU", name, GUARDIAN) for name in ("Lea", "Max"))
+"""Whom no base knows."""
 
 ELEVES, PARENTS = "eleve.html", "parent.html"
 VISITORS = {"PRONOTE_NET_TRUSTED_PROXIES": "127.0.0.1/32"}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import sqlite3
 import sys
@@ -18,11 +16,10 @@ from pronote_server.config import base_config
 from pronote_server.errors import EXIT_USAGE, StartError
 from pronote_server.hnot.annexes import find_annexes
 from pronote_server.hnot.packing import Source, new_file, scratch_file, write_zip
+from pronote_server.hnot.profils import exported_users, profils_text
 from pronote_server.storage.checkpoint import copy_base
 from pronote_server.storage.connection import connect
 from pronote_server.storage.database import check_base
-from pronote_server.storage.users import list_users
-from pronote_server.user_records import UserRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +29,6 @@ if TYPE_CHECKING:
 
 BASE_FORMAT: Final = "pronote-hnot/1"
 ANNEX_FORMAT: Final = "pronote-annex/1"
-PROFILS_FORMAT: Final = "pronote-profils/1"
 
 MAX_FILES: Final = 50_000
 """Files of one annex file; what is more goes into further ones."""
@@ -129,38 +125,13 @@ def _export_annexes(config: BaseConfig, request: Request, described: Mapping[str
 def _export_profils(config: BaseConfig, request: Request, created: datetime, base: Path) -> Path:
     path = request.output / f"{request.name}.profils"
     with closing(connect(base)) as connection:
-        every = list_users(connection)
-        # The format knows the modes of Clients only. Those who only enter Espaces travel in the base itself.
-        records = [
-            UserRecord(
-                username=user.username,
-                modes=tuple(sorted(user.modes)),
-                superadministrator=user.superadministrator,
-                locked=user.locked,
-                password_hash=user.password_hash,
-            )
-            for user in every
-            if user.modes
-        ]
-    if len(records) < len(every):
-        _say(f"warning: {len(every) - len(records)} users who only enter Espaces are in the .HNOT, not in the .profils")
-    document: dict[str, object] = {
-        "format": PROFILS_FORMAT,
-        "uai": config.uai,
-        "version": config.version,
-        "createdTime": rfc3339(created),
-        "users": [record.model_dump(mode="json", by_alias=True) for record in records],
-    }
-    document["sha256"] = checksum(document)
+        users = exported_users(connection)
+    for warning in users.warnings:
+        _say(f"warning: {warning}")
+    text = profils_text(users.records, {"uai": config.uai, "version": config.version, "createdTime": rfc3339(created)})
     with new_file(path) as file:
-        file.write(json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n")
+        file.write(text)
     return path
-
-
-def checksum(document: Mapping[str, object]) -> str:
-    """Return the SHA-256, hexadecimal, of a document without its checksum: as JSON with sorted names, no spaces."""
-    text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Progress:

@@ -19,30 +19,34 @@ from pronote_server.storage import users
 from pronote_server.storage.connection import write_transaction
 from pronote_server.storage.database import open_base
 from pronote_server.storage.files import sync
+from pronote_server.storage.new_identities import IdentitiesRefused, give_identities
 from pronote_server.user_records import NewUsers
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pronote_server.config import BaseConfig
+    from pronote_server.user_records import UserRecord
 
 FILE: Final = "new-users.json"
 """Name of the request, beside `base.sqlite`."""
 
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
-"""Largest file: twice what its largest number of users takes."""
+"""Largest file: its largest number of users takes two thirds of it."""
 
 
 def take_over_users(config: BaseConfig) -> int | None:
     """Merge the users of the file into the base, by name, and remove the file.
 
-    Users that the base has are changed to what the file says; those that only the base has stay as they are.
+    Users that the base has are changed to what the file says; those that only the base has stay as they are. Espaces,
+    identities and accounts of ENTs stay where the file tells nothing of them.
 
     Returns:
         How many users the file held, None when there is no file.
 
     Raises:
-        StartError: The file is malformed or for another base, or the base cannot be written; nothing was changed.
+        StartError: The file is malformed or for another base, a user cannot be who it says, or the base cannot be
+            written; nothing was changed.
     """
     request = config.folder / FILE
     wanted = _parse(request, config)
@@ -59,20 +63,27 @@ def _merge(config: BaseConfig, wanted: NewUsers) -> None:
     with closing(open_base(config)) as connection:
         try:
             with write_transaction(connection):
-                for user in wanted.users:
-                    users.merge_user(
-                        connection,
-                        user.username,
-                        user.key,
-                        user.password_hash,
-                        frozenset(user.modes),
-                        user.superadministrator,
-                        user.locked,
-                        time,
-                    )
+                taken = [(_merge_user(connection, user, time), user) for user in wanted.users]
+                give_identities(connection, taken)
+        except IdentitiesRefused as why:
+            raise StartError(f"{FILE} cannot be taken over: {why}.") from None
         except sqlite3.Error as error:
             # The messages of SQLite name no content.
             raise StartError(f"The users of {FILE} cannot be written into the base: {error}.") from None
+
+
+def _merge_user(connection: sqlite3.Connection, user: UserRecord, time: str) -> int:
+    return users.merge_user(
+        connection,
+        user.username,
+        user.key,
+        user.password_hash,
+        frozenset(user.modes),
+        user.superadministrator,
+        user.locked,
+        time,
+        None if user.espaces is None else frozenset(user.espaces),
+    )
 
 
 def _parse(request: Path, config: BaseConfig) -> NewUsers | None:

@@ -135,6 +135,60 @@ def test_users_come_to_a_base_that_does_not_know_them(
     assert "martin" not in other_host.log
 
 
+def test_who_the_users_are_comes_to_an_older_base_of_the_school(
+    running: Server, other_host: Server, tmp_path: Path, add_user: Callable[..., None]
+) -> None:
+    file = tmp_path / "pupils.csv"
+    file.write_text(PUPILS, encoding="utf-8")
+    assert _run(running, "pupil", "import", str(file)).returncode == 0
+    upload = tmp_path / "upload"
+    _export(running, upload)
+    add_user(running, "zoe", PASSWORD, "--espace", "Eleves", "--pupil", "060000001AB")
+    add_user(running, "paul", PASSWORD, "--espace", "Professeurs", "--espace", "VieScolaire", "--mode", "enseignant")
+    _export(running, upload, "--name", "users", "--profils")
+    _prepare(other_host.volume, upload, {"path": "base.HNOT", "profils": "users.profils"})
+    other_host.start()
+    assert other_host.log_in("paul", PASSWORD, "enseignant").status == 200
+    assert other_host.log_in("zoe", PASSWORD, "enseignant").json["reason"] == "ModeNotAllowed"
+    assert other_host.stop() == 0
+    assert running.stop() == 0
+    assert _who_is_who(other_host) == _who_is_who(running)
+    assert [row[:3] for row in _who_is_who(running)] == [
+        ("paul", "Professeurs,VieScolaire", None),
+        ("zoe", "Eleves", "060000001AB"),
+    ]
+
+
+def test_who_is_not_in_the_base_keeps_it_out_of_service_and_is_told(
+    running: Server, other_host: Server, tmp_path: Path, add_user: Callable[..., None]
+) -> None:
+    upload = tmp_path / "upload"
+    _export(running, upload)
+    file = tmp_path / "pupils.csv"
+    file.write_text(PUPILS, encoding="utf-8")
+    assert _run(running, "pupil", "import", str(file)).returncode == 0
+    add_user(running, "zoe", PASSWORD, "--espace", "Eleves", "--pupil", "060000001AB")
+    _export(running, upload, "--name", "users", "--profils")
+    _prepare(other_host.volume, upload, {"path": "base.HNOT", "profils": "users.profils"})
+    other_host.launch()
+    assert other_host.end() == 78
+    assert "users.0.identity: names a pupil who is not in the base" in other_host.log
+    assert "zoe" not in other_host.log
+    assert "060000001AB" not in other_host.log
+    assert _who_is_who(other_host) == []
+
+
+def _who_is_who(server: Server) -> list[tuple[str, str, str | None, str]]:
+    """Name, Espaces, pupil and PRONOTE identifier of each user of a base that is not served."""
+    path = server.volume.year_folder / "base.sqlite"
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as base:
+        return base.execute(
+            "SELECT username, (SELECT group_concat(espace) FROM user_espaces WHERE user_id = users.id), national_id,"
+            " pronote_id FROM users JOIN user_identities ON user_id = users.id"
+            " LEFT JOIN pupils ON pupils.id = pupil_id ORDER BY username_key"
+        ).fetchall()
+
+
 def test_the_files_are_as_the_format_says_and_the_same_each_time(
     running: Server, tmp_path: Path, add_user: Callable[..., None], user_command: Callable[..., None]
 ) -> None:
@@ -167,6 +221,18 @@ def test_the_files_are_as_the_format_says_and_the_same_each_time(
     assert manifest["members"][0]["name"] == "a/b/c.pdf"
     profils = json.loads((tmp_path / "one/base.profils").read_text(encoding="utf-8"))
     assert [user["username"] for user in profils["users"]] == ["adjointe", "Durand", "parti"]
+    assert profils["format"] == "pronote-profils/2"
+    adjointe = profils["users"][0]
+    assert adjointe["passwordHash"].startswith("$argon2id$")
+    assert len(adjointe["identity"]["pronoteId"]) == 16
+    assert {name: value for name, value in adjointe.items() if name not in ("passwordHash", "identity")} == {
+        "username": "adjointe",
+        "espaces": ["Direction"],
+        "modes": ["administratif"],
+        "superadministrator": True,
+        "locked": False,
+        "casAccounts": [],
+    }
     assert PASSWORD not in str(profils)
     assert SUPERADMIN[0] not in str(profils), "the superadministrator of the files is not a user of the base"
 

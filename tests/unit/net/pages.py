@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
@@ -122,17 +123,40 @@ class TableTickets:
 
     def __init__(self, said: Person | CasDown | None) -> None:
         self.said = said
+        self.asked: list[tuple[str, str]] = []
 
-    async def validate(self, _delegation: Delegation, _service: str, _ticket: str) -> Person | None:
+    async def validate(self, _delegation: Delegation, service: str, ticket: str) -> Person | None:
+        self.asked.append((service, ticket))
         if isinstance(self.said, CasDown):
             raise self.said
         return self.said
 
 
-def client(upstream: TableUpstream, said: Person | CasDown | None = None) -> httpx.AsyncClient:
+async def by_the_ent(browser: httpx.AsyncClient, page: str = "parent.html") -> httpx.Response:
+    """Come with a ticket, be sent to the ENT once more, and come back with another one."""
+    sent = await browser.get(f"{page}?ticket=ST-1-abc")
+    assert sent.status_code == 302, sent.text
+    return await browser.get(back_from(sent), params={"ticket": "ST-2-abc", "depart": number_of(sent)})
+
+
+def back_from(sent: httpx.Response) -> str:
+    """The page that the ENT is to send a browser back to, without its number."""
+    asked = parse_qs(urlsplit(sent.headers["location"]).query)["service"][0]
+    return asked.partition("?")[0]
+
+
+def number_of(sent: httpx.Response) -> str:
+    """The number of a departure to the ENT; empty without one."""
+    asked = parse_qs(urlsplit(sent.headers["location"]).query)["service"][0]
+    return parse_qs(urlsplit(asked).query).get("depart", [""])[0]
+
+
+def client(
+    upstream: TableUpstream, said: Person | CasDown | None = None, tickets: TableTickets | None = None
+) -> httpx.AsyncClient:
     """A browser in front of the application."""
     config = NetConfig(8000, 8080, "https://x", "/pronote", Path("t"), Path("a"), (), 1)
     fake = cast("Upstream", upstream)
-    desk = Desk(config, fake, Sites(fake), cast("TicketValidator", TableTickets(said)), Metrics())
+    desk = Desk(config, fake, Sites(fake), cast("TicketValidator", tickets or TableTickets(said)), Metrics())
     transport = httpx.ASGITransport(visitors_app(desk), client=("192.0.2.1", 4711), raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="https://school.test/pronote/")

@@ -14,7 +14,7 @@ from pronote_net.cas import CasDown, Person
 from pronote_net.espaces import ESPACES
 from pronote_net.upstream import Refused
 from pronote_server.bodies import MAX_BODY_BYTES
-from tests.unit.net.pages import PERSON, SITE, TableUpstream, client
+from tests.unit.net.pages import PERSON, SITE, TableUpstream, by_the_ent, client
 
 VOID = {"meta", "link", "input", "br"}
 ALL = {"espaces": [espace.name for espace in ESPACES]}
@@ -209,16 +209,25 @@ async def test_what_comes_of_a_ticket(said: Person | CasDown | None, outcome: st
         **{"GET /net/v1/site": SITE | {"delegations": [ent]}, "POST /net/v1/cas-logins": given | page}
     )
     async with client(upstream, said) as browser:
-        answer = await browser.get("parent.html?ticket=ST-1-abc")
+        way = by_the_ent(browser) if outcome == "FirstLogin" else browser.get("parent.html?ticket=ST-1-abc")
+        answer = await way
         check_answer(answer, status)
         assert text in answer.text
         assert "IP" not in answer.text
 
 
-async def test_what_is_no_ticket_goes_no_further() -> None:
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"ticket": "ST-<x>"},
+        {"ticket": "ST-1-abc", "depart": "x"},
+        {"ticket": "ST-1-abc", "depart": "https://evil.test"},
+    ],
+)
+async def test_what_is_no_ticket_goes_no_further(told: dict[str, str]) -> None:
     upstream = TableUpstream()
     async with client(upstream, KNOWN) as browser:
-        check_answer(await browser.get("eleve.html", params={"ticket": "ST-<x>"}), 403)
+        check_answer(await browser.get("eleve.html", params=told), 403)
         assert [asked for asked, _ in upstream.asked] == ["GET /net/v1/site"]
 
 

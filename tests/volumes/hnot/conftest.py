@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import sqlite3
@@ -28,6 +29,61 @@ USERS = [
         "superadministrator": True,
         "locked": True,
         "passwordHash": HASH,
+    },
+]
+
+IDENTIFIED: list[dict[str, Any]] = [
+    {
+        "username": "durand",
+        "espaces": ["Professeurs"],
+        "modes": ["enseignant"],
+        "superadministrator": False,
+        "locked": False,
+        "passwordHash": HASH,
+        "identity": {
+            "pronoteId": "A8BT6EGHDW3QFPX1",
+            "person": {"kind": "teacher", "lastName": "DURAND", "firstName": "Paul", "externalId": "epp:4711"},
+        },
+        "casAccounts": [],
+    },
+    {
+        "username": "anne",
+        "espaces": ["Parents", "Accompagnants"],
+        "modes": [],
+        "superadministrator": False,
+        "locked": False,
+        "passwordHash": HASH,
+        "identity": {
+            "pronoteId": "A8BT6EGHDW3QFPX2",
+            "person": {
+                "kind": "guardian",
+                "lastName": "LEFÈVRE",
+                "firstName": "Anne",
+                "birthDate": "1985-01-31",
+                "children": ["060000001AB"],
+            },
+        },
+        "casAccounts": [{"casUrl": "https://ent.example.org/cas", "user": "anne.l"}],
+    },
+    {
+        "username": "zoe",
+        "espaces": ["Eleves"],
+        "modes": [],
+        "superadministrator": False,
+        "locked": True,
+        "passwordHash": HASH,
+        "identity": {"pronoteId": "A8BT6EGHDW3QFPX3", "pupil": "060000001AB"},
+        "casAccounts": [],
+    },
+    {
+        "username": "admin",
+        "espaces": [],
+        "modes": ["administratif"],
+        "superadministrator": True,
+        "locked": False,
+        "passwordHash": HASH,
+        "identity": None,
+        "casAccounts": [],
     },
 ]
 
@@ -82,6 +138,17 @@ def checksum(document: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def identified_document() -> dict[str, Any]:
+    """Users with identities, as today's format has them, without the checksum."""
+    return {
+        "format": "pronote-profils/2",
+        "uai": UAI,
+        "version": "2026.2.5",
+        "createdTime": "2026-11-24T08:00:00Z",
+        "users": copy.deepcopy(IDENTIFIED),
+    }
+
+
 @dataclass(frozen=True)
 class Claim(Volume):
     """A data volume, and a claim beside it from which the very first base is loaded."""
@@ -110,7 +177,6 @@ class Claim(Volume):
 
     def with_profils(self, edit: Edit = nothing, after: Edit = nothing) -> Path:
         """Put users on the claim, and name the file in the plan; `after` changes it once it has its checksum."""
-        self.profils.append("users.profils")
         document: dict[str, Any] = {
             "format": "pronote-profils/1",
             "uai": UAI,
@@ -118,10 +184,18 @@ class Claim(Volume):
             "createdTime": "2026-11-24T08:00:00Z",
             "users": [dict(user) for user in USERS],
         }
+        return self._write_users("users.profils", document, edit, after)
+
+    def with_identified_users(self, edit: Edit = nothing, after: Edit = nothing) -> Path:
+        """The same with users who have Espaces and identities."""
+        return self._write_users("identified.profils", identified_document(), edit, after)
+
+    def _write_users(self, name: str, document: dict[str, Any], edit: Edit, after: Edit) -> Path:
+        self.profils.append(name)
         edit(document)
         document["sha256"] = checksum(document)
         after(document)
-        path = self.upload / "users.profils"
+        path = self.upload / name
         path.write_text(json.dumps(document, indent=2, ensure_ascii=False), encoding="utf-8")
         return path
 

@@ -12,7 +12,7 @@ from contextlib import closing
 import pytest
 
 from pronote_operator.prepare.report import read_preparation
-from tests.volumes.hnot.conftest import PHOTOS, UAI, USERS, YEAR, Claim, base_content
+from tests.volumes.hnot.conftest import IDENTIFIED, PHOTOS, UAI, USERS, YEAR, Claim, base_content
 from tests.volumes.prepare.killing import tree
 
 
@@ -54,6 +54,13 @@ def test_base_annexes_and_users_are_put_in_place_each_as_a_step(claim: Claim) ->
         ],
     }
     assert [path for path in tree(claim.root / ".prepare") if path.startswith("staging")] == []
+
+
+def test_users_are_handed_over_with_their_espaces_and_identities(claim: Claim) -> None:
+    claim.with_identified_users()
+    assert claim.load() == 0, claim.said
+    handed = json.loads((claim.year / "new-users.json").read_text(encoding="utf-8"))
+    assert handed == {"uai": UAI, "schoolYear": YEAR, "users": IDENTIFIED}
 
 
 def test_once_loaded_the_claim_is_not_needed_any_more(claim: Claim) -> None:

@@ -11,6 +11,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -394,7 +395,8 @@ def test_no_claim_at_all(claim: Claim) -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"format": "pronote-profils/2"}, "format"),
+        ({"format": "pronote-profils/3"}, "format"),
+        ({"format": "pronote-profils/2"}, "users.0.espaces"),
         ({"more": 1}, "more: Extra inputs"),
         ({"users": [{"username": "a"}]}, "users.0.modes"),
     ],
@@ -416,12 +418,75 @@ def test_users_that_are_not_the_formats(claim: Claim, changes: dict[str, object]
         ({"passwordHash": "Secret-Horse-7"}, "users.0.passwordHash"),
         ({"passwordHash": "$argon2id$v=19$m=999999,t=2,p=1$" + "A" * 22 + "$" + "A" * 43}, "users.0.passwordHash"),
         ({"right": "all"}, "users.0.right"),
+        ({"espaces": ["Professeurs"]}, "users.0.espaces: Extra inputs"),
+        ({"identity": None}, "users.0.identity: Extra inputs"),
     ],
 )
 def test_a_user_that_is_not_valid(claim: Claim, changes: dict[str, object], told: str) -> None:
     claim.with_profils(lambda document: document["users"][0].update(changes))
     refused(claim, "HnotInvalid", "users.profils", told)
     assert "Secret" not in claim.said["message"]
+
+
+PERSON = {"kind": "guardian", "lastName": "LEFÈVRE", "firstName": "Anne", "children": ["060000001AB"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"espaces": ["Famille"]}, "users.1.espaces.0"),
+        ({"espaces": ["Parents"] * 10}, "users.1.espaces"),
+        ({"espaces": []}, "users.1: a user needs a mode or an Espace"),
+        ({"right": "all"}, "users.1.right: Extra inputs"),
+        ({"identity": {}}, "users.1.identity.pronoteId"),
+        ({"identity": {"pronoteId": "A8BT6EGHDW3QFPX"}}, "users.1.identity.pronoteId"),
+        ({"identity": {"pronoteId": "A8BT6EGHDW3QFPX2", "row": 1}}, "users.1.identity.row: Extra inputs"),
+        ({"identity": {"pronoteId": "A8BT6EGHDW3QFPX2", "pupil": "Moreau"}}, "users.1.identity.pupil"),
+        ({"identity": {"pronoteId": "A8BT6EGHDW3QFPX2", "pupil": "060000002AB", "person": PERSON}}, "one person"),
+        ({"identity": {"pronoteId": "A8BT6EGHDW3QFPX1"}}, "the same PRONOTE identifier"),
+        ({"identity": {"pronoteId": "A8BT6EGHDW3QFPX2", "pupil": "060000001AB"}}, "the same pupil"),
+        ({"casAccounts": [{"casUrl": "javascript:x", "user": "a"}]}, "users.1.casAccounts.0.casUrl"),
+        ({"casAccounts": [{"casUrl": "https://a", "user": "a\nb"}]}, "users.1.casAccounts.0.user"),
+        ({"casAccounts": [{"casUrl": "https://a", "user": "a"}] * 2}, "the same account of an ENT"),
+        ({"casAccounts": [{"casUrl": "https://a", "user": f"a{number}"} for number in range(17)]}, "casAccounts"),
+        ({"username": "DURAND"}, "the same name"),
+    ],
+)
+def test_a_user_whose_identity_is_not_valid(claim: Claim, changes: dict[str, object], told: str) -> None:
+    claim.with_identified_users(lambda document: document["users"][1].update(changes))
+    refused(claim, "HnotInvalid", "identified.profils", told)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"kind": "pupil"}, "users.1.identity.person.kind"),
+        ({"kind": "staff"}, "only a guardian has children"),
+        ({"lastName": ""}, "users.1.identity.person.lastName"),
+        ({"firstName": "A\tB"}, "users.1.identity.person.firstName"),
+        ({"firstName": "Anne "}, "users.1.identity.person.firstName"),
+        ({"lastName": "Secret" * 20}, "users.1.identity.person.lastName"),
+        ({"birthDate": "31/01/1985"}, "users.1.identity.person.birthDate"),
+        ({"birthDate": "1985-02-30"}, "users.1.identity.person.birthDate"),
+        ({"externalId": "x" * 257}, "users.1.identity.person.externalId"),
+        ({"children": ["060000001AB"] * 51}, "users.1.identity.person.children"),
+        ({"children": ["1"]}, "users.1.identity.person.children.0"),
+        ({"postalCode": "75012"}, "users.1.identity.person.postalCode: Extra inputs"),
+    ],
+)
+def test_a_person_that_is_not_valid(claim: Claim, changes: dict[str, object], told: str) -> None:
+    claim.with_identified_users(lambda document: document["users"][1]["identity"]["person"].update(changes))
+    refused(claim, "HnotInvalid", "identified.profils", told)
+    assert "Secret" not in claim.said["message"]
+
+
+def test_two_users_who_are_one_person_by_its_number(claim: Claim) -> None:
+    def edit(document: dict[str, Any]) -> None:
+        person = document["users"][0]["identity"]["person"]
+        document["users"][3]["identity"] = {"pronoteId": "A8BT6EGHDW3QFPX9", "person": {**person, "lastName": "MARTIN"}}
+
+    claim.with_identified_users(edit)
+    refused(claim, "HnotInvalid", "identified.profils", "the same person")
 
 
 def test_users_that_were_changed_after_the_export(claim: Claim) -> None:
@@ -450,10 +515,29 @@ def test_one_bad_file_keeps_the_good_ones_out_and_mending_it_is_enough(claim: Cl
     assert sys.getsizeof(claim.said["message"]) < 4096
 
 
+def _filled(filling: str, count: int) -> bytes:
+    inner = "".join(filling.replace("#", str(number)) for number in range(count))
+    return ("{" + inner + '"b":0}' if ":" in filling else '{"members":[' + inner + '0],"users":[0]}').encode()
+
+
+LARGEST = (("[],", 160_000), ("{},", 160_000), ("0,", 640_000), ('"#",', 640_000), ('"a#":0,', 640_000))
+"""Fillings, and how many of each the largest file of users could hold."""
+
+
 @pytest.mark.parametrize("filling", ["[],", "{},", "0,", '"",', '"a":0,'])
 def test_a_document_that_would_take_far_more_memory_than_it_has_bytes(claim: Claim, filling: str) -> None:
-    inner = filling * ((12 << 20) // len(filling))
-    content = ("{" + inner + '"b":0}' if ":" in filling else '{"members":[' + inner + '0],"users":[0]}').encode()
+    _refused_in_little_memory(claim, _filled(filling, (12 << 20) // len(filling)))
+
+
+@pytest.mark.parametrize("around", ["#", '{"users":[#]}', '{"users":[{"username":#}]}', '{"users":#}'])
+@pytest.mark.parametrize(("filling", "count"), LARGEST)
+def test_as_much_structure_as_the_largest_file_has_in_the_wrong_places(
+    claim: Claim, filling: str, count: int, around: str
+) -> None:
+    _refused_in_little_memory(claim, around.encode().replace(b"#", _filled(filling, count - 10)))
+
+
+def _refused_in_little_memory(claim: Claim, content: bytes) -> None:
     name = "base.HNOT"
     write_zip(claim.upload / name, content, [("base.sqlite", random.Random(1).randbytes(200_000))])
     (claim.upload / "users.profils").write_bytes(content)

@@ -38,6 +38,13 @@ def _user(username: str, **changes: Any) -> dict[str, Any]:
 
 DUPONT = _user("DUPONT", modes=["administratif", "vie-scolaire"], superadministrator=True)
 DURAND = _user("durand", locked=True)
+ZOE = _user(
+    "zoe",
+    modes=[],
+    espaces=["Eleves"],
+    identity={"pronoteId": "A8BT6EGHDW3QFPX1", "pupil": "060000001AB"},
+    casAccounts=[],
+)
 
 
 def _request(folder: Path, *wanted: object, **changes: object) -> None:
@@ -129,6 +136,38 @@ def test_killed_at_every_step_all_users_are_in_or_none(tmp_path: Path) -> None:
         ([_user("")], {}, "users.0.username"),
         ([_user("a\tb")], {}, "users.0.username"),
         ([_user("a", modes=[])], {}, "users.0.modes"),
+        ([_user("a", modes=[], espaces=[])], {}, "users.0.modes"),
+        ([_user("a", espaces=["Famille"])], {}, "users.0.espaces.0"),
+        ([_user("a", espaces=["Eleves"] * 10)], {}, "users.0.espaces"),
+        ([_user("a", identity={})], {}, "users.0.identity.pronoteId"),
+        ([_user("a", identity={"pronoteId": "secret"})], {}, "users.0.identity.pronoteId"),
+        ([_user("a", identity={"pronoteId": "A8BT6EGHDW3QFPX1", "row": 1})], {}, "users.0.identity.row: Extra inputs"),
+        ([_user("a", identity={"pronoteId": "A8BT6EGHDW3QFPX1", "pupil": "secret"})], {}, "users.0.identity.pupil"),
+        (
+            [_user(name, identity={"pronoteId": "A8BT6EGHDW3QFPX1"}) for name in ("a", "b")],
+            {},
+            "two users have the same PRONOTE identifier",
+        ),
+        (
+            [
+                _user(name, identity={"pronoteId": f"A8BT6EGHDW3QFPX{name}", "pupil": "060000001AB"})
+                for name in ("A", "B")
+            ],
+            {},
+            "two users have the same pupil",
+        ),
+        (
+            [_user(name, casAccounts=[{"casUrl": "https://a", "user": "x"}]) for name in ("a", "b")],
+            {},
+            "two users have the same account of an ENT",
+        ),
+        ([_user("a", casAccounts=[{"casUrl": "ftp://secret", "user": "x"}])], {}, "users.0.casAccounts.0.casUrl"),
+        ([_user("a", casAccounts=[{"casUrl": "https://a", "user": ""}])], {}, "users.0.casAccounts.0.user"),
+        (
+            [_user("a", identity={"pronoteId": "A8BT6EGHDW3QFPX1", "pupil": "060000001AB"})],
+            {},
+            "users.0.identity: names a pupil who is not in the base",
+        ),
         ([_user("a", modes=["eleve"])], {}, "users.0.modes.0"),
         ([_user("a", locked="no")], {}, "users.0.locked"),
         ([_user("a", passwordHash="secret")], {}, "users.0.passwordHash"),
@@ -154,7 +193,7 @@ def test_a_file_that_is_not_good_changes_nothing_and_is_told(
 @given(
     st.binary(max_size=200)
     | st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.just(DURAND),
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from([DURAND, ZOE]),
         lambda inner: (
             st.lists(inner, max_size=3)
             | st.dictionaries(st.sampled_from(["uai", "schoolYear", "users", "username", "x"]), inner, max_size=4)
