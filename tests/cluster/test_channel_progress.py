@@ -78,6 +78,7 @@ class Fleet:
             return done(last[0])
 
         wait_until(look, timeout, what=what, last=lambda: "\n".join(describe(base) for base in last[0]))
+        self.look()  # what was waited for may have come after the last look
 
     def look_for(self, seconds: float) -> None:
         """Look for a while."""
