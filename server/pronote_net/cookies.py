@@ -37,8 +37,7 @@ _QUERY: Final = re.compile(r"(?:(?:semaine|enfant|periode)=[A-Za-z0-9-]{1,40}&?)
 
 def session_token(request: Request, espace: Espace) -> str:
     """Return the token of a visitor's session in an Espace; empty without one."""
-    token = request.cookies.get(_session(espace), "")
-    return token if _TOKEN.fullmatch(token) else ""
+    return _kept(request, _session(espace), _TOKEN)
 
 
 def keep_session(response: Response, site: Site, espace: Espace, token: str) -> None:
@@ -53,8 +52,7 @@ def end_session(response: Response, site: Site, espace: Espace) -> None:
 
 def form_secret(request: Request) -> str:
     """Return the secret that a visitor's forms must repeat; empty without one."""
-    secret = request.cookies.get("pronote-form", "")
-    return secret if _FORM_SECRET.fullmatch(secret) else ""
+    return _kept(request, "pronote-form", _FORM_SECRET)
 
 
 def keep_form_secret(response: Response, site: Site, secret: str) -> None:
@@ -69,8 +67,7 @@ def new_form_secret() -> str:
 
 def departure(request: Request, espace: Espace) -> str:
     """Return the number with which a browser was sent to the ENT; empty without one."""
-    number = request.cookies.get(_departure(espace), "")
-    return number if NUMBER.fullmatch(number) else ""
+    return _kept(request, _departure(espace), NUMBER)
 
 
 def keep_departure(response: Response, site: Site, espace: Espace, number: str) -> None:
@@ -86,8 +83,7 @@ def forget_departure(request: Request, response: Response, site: Site, espace: E
 
 def link_half(request: Request, espace: Espace) -> str:
     """Return the browser's half of the link of a first login; empty without one."""
-    half = request.cookies.get(_link(espace), "")
-    return half if HALF.fullmatch(half) else ""
+    return _kept(request, _link(espace), HALF)
 
 
 def keep_link_half(response: Response, site: Site, espace: Espace, half: str) -> None:
@@ -140,6 +136,12 @@ def _link(espace: Espace) -> str:
 
 def _return(espace: Espace) -> str:
     return f"pronote-{espace.slug}-retour"
+
+
+def _kept(request: Request, name: str, shape: re.Pattern[str]) -> str:
+    """A cookie of ours; empty when there is none, or what the browser sent cannot be one."""
+    value = request.cookies.get(name, "")
+    return value if shape.fullmatch(value) else ""
 
 
 def _set(response: Response, site: Site, name: str, value: str, max_age: int | None = None) -> None:

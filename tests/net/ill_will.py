@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
 
+from tests.support.net_server import PASSWORD
+from tests.support.webclients import WebClient
+
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from tests.support.net_server import NetServer
     from tests.support.replica import Replica
 
@@ -28,6 +34,16 @@ def visits(address: str) -> aiohttp.ClientSession:
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=30),
     )
+
+
+@contextlib.asynccontextmanager
+async def somebody(url: str) -> AsyncIterator[WebClient]:
+    """Somebody (dupont) who is logged in on a page, and goes on after whatever the test did."""
+    async with visits(VICTIM) as http:
+        client = WebClient(http, url)
+        await client.log_in("dupont", PASSWORD)
+        yield client
+        await client.stay()
 
 
 def memories(server: NetServer, replica: Replica) -> dict[str, int]:

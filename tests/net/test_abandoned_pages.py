@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from pronote_server.web.dialogues import MAX_PAGES, MAX_PAGES_PER_ADDRESS
-from tests.net.ill_will import ATTACKER, PARALLEL, STRANGER, VICTIM, assert_flat, memories, visits
+from tests.net.ill_will import ATTACKER, PARALLEL, STRANGER, VICTIM, assert_flat, memories, somebody, visits
 from tests.support.net_server import PASSWORD, NetServer, site_document
 from tests.support.replica import Replica
 from tests.support.webclients import SessionLost, WebClient
@@ -41,11 +41,8 @@ def site(net: NetServer) -> Iterator[tuple[NetServer, Replica]]:
 @pytest.fixture
 async def victim(site: tuple[NetServer, Replica]) -> AsyncIterator[WebClient]:
     """Somebody who is logged in, and goes on after whatever the test did."""
-    async with visits(VICTIM) as http:
-        client = WebClient(http, site[1].url(PAGE))
-        await client.log_in("dupont", PASSWORD)
+    async with somebody(site[1].url(PAGE)) as client:
         yield client
-        await client.stay()
 
 
 async def abandon(replica: Replica, source: str, visitors: Iterator[str], count: int) -> Counter[int]:

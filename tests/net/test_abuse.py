@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pronote_server.bodies import MAX_BODY_BYTES
-from tests.net.ill_will import ATTACKER, PARALLEL, STRANGER, VICTIM, assert_flat, memories, visits
-from tests.support.net_server import PASSWORD, NetServer, site_document
+from tests.net.ill_will import ATTACKER, PARALLEL, STRANGER, VICTIM, assert_flat, memories, somebody, visits
+from tests.support.net_server import NetServer, site_document
 from tests.support.replica import Replica
 from tests.support.webclients import Channel, SessionLost, WebClient, WebClientError, encrypt
 
@@ -42,11 +42,8 @@ def site(net: NetServer) -> Iterator[tuple[NetServer, Replica]]:
 @pytest.fixture
 async def victim(site: tuple[NetServer, Replica]) -> AsyncIterator[WebClient]:
     """Somebody who is logged in, and goes on after whatever the test did."""
-    async with visits(VICTIM) as http:
-        client = WebClient(http, site[1].url(PAGE))
-        await client.log_in("dupont", PASSWORD)
+    async with somebody(site[1].url(PAGE)) as client:
         yield client
-        await client.stay()
 
 
 async def wrong_login(http: aiohttp.ClientSession, url: str, **headers: str) -> int:

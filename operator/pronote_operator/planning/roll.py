@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from pronote_operator.api.constants import ROLLBACK_PREFIX
 from pronote_operator.planning.conditions import MAXIMUM_MESSAGE, timestamp
 from pronote_operator.planning.hashing import stable_hash
 from pronote_operator.planning.target import Target
 
-ROLLBACK_PREFIX = "rollback-"
-"""What the request id of the restore of a roll that went back begins with; the id of the roll follows."""
 _ID_DIGITS = 20
 
 

@@ -18,8 +18,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from pronote_operator.api.constants import ROLLBACK_PREFIX
 from pronote_operator.api.snapshots import SnapshotKind, snapshot_name
-from pronote_operator.planning.roll import ROLLBACK_PREFIX, Roll, RollPhase, further, roll_id
+from pronote_operator.planning.roll import Roll, RollPhase, further, roll_id
 from pronote_operator.planning.target import Target
 
 ARCHIVE_TIME = timedelta(hours=1)

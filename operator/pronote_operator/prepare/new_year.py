@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pronote_operator.prepare.empty import EmptyBase
 from pronote_operator.prepare.journal import History
 from pronote_operator.prepare.outcome import RefusedError
-from pronote_operator.prepare.steps import Verdict, missing_year
+from pronote_operator.prepare.steps import Verdict, missing_year, present_base
 from pronote_operator.prepare.turns import NEW_YEAR, key_of, making_of
 from pronote_operator.prepare.volume import Layout, VolumeView
 
@@ -57,16 +57,9 @@ class NewYearBase:
             RefusedError: ``SchoolYearMissing``: the passing year is not on the volume, or the year's base was and is
                 not any more; ``SchoolYearDamaged``: one of the two folders holds no good base.
         """
-        folder = volume.year(self.school_year)
-        if folder is not None and folder.has_base:
-            interrupted = volume.history.begun(self.key) and volume.history.end_of(self.key) is None
-            return "RecordEnd" if interrupted else "AlreadyDone"
-        if folder is not None:
-            raise RefusedError(
-                "SchoolYearDamaged",
-                f"the folder of school year {self.school_year} holds {', '.join(folder.names[:5])} and no base; "
-                "nothing is made over it",
-            )
+        there = present_base(self, volume)
+        if there is not None:
+            return there
         if making_of(volume.history, self.school_year) is not None:
             raise RefusedError("SchoolYearMissing", missing_year(self.school_year, volume))
         past = volume.year(self.past)

@@ -85,6 +85,25 @@ def perform(step: Step, verdict: Verdict, layout: Layout, journal: Journal, volu
     journal.append("end", **said, message=message)
 
 
+def present_base(step: Step, volume: VolumeView) -> Verdict | None:
+    """The verdict of a step whose year has a folder already; None when there is none. A base that is there is kept.
+
+    Raises:
+        RefusedError: ``SchoolYearDamaged``: the folder holds no base.
+    """
+    folder = volume.year(step.school_year)
+    if folder is None:
+        return None
+    if not folder.has_base:
+        raise RefusedError(
+            "SchoolYearDamaged",
+            f"the folder of school year {step.school_year} holds {', '.join(folder.names[:5])} and no base; "
+            "nothing is made over it",
+        )
+    interrupted = volume.history.begun(step.key) and volume.history.end_of(step.key) is None
+    return "RecordEnd" if interrupted else "AlreadyDone"
+
+
 def first_base(step: Step, volume: VolumeView) -> Verdict:
     """The verdict of a step that makes the very first base of a volume.
 
@@ -93,16 +112,9 @@ def first_base(step: Step, volume: VolumeView) -> Verdict:
     Raises:
         RefusedError: ``SchoolYearMissing`` or ``SchoolYearDamaged``.
     """
-    folder = volume.year(step.school_year)
-    if folder is not None and folder.has_base:
-        interrupted = volume.history.begun(step.key) and volume.history.end_of(step.key) is None
-        return "RecordEnd" if interrupted else "AlreadyDone"
-    if folder is not None:
-        raise RefusedError(
-            "SchoolYearDamaged",
-            f"the folder of school year {step.school_year} holds {', '.join(folder.names[:5])} and no base; "
-            "nothing is made over it",
-        )
+    there = present_base(step, volume)
+    if there is not None:
+        return there
     if volume.years or volume.history.years_made:
         raise RefusedError("SchoolYearMissing", missing_year(step.school_year, volume))
     return "CarryOut"
