@@ -105,7 +105,9 @@ class RollStatus(Part):
 
     id: Annotated[str, Text(63)] = Field(description="Names this attempt; the same target is not tried twice under it.")
     phase: Literal["Archiving", "Restarting", "RollingBack", "Done", "RolledBack"] = Field(description="How far it is.")
-    channel_generation: int = Field(ge=0, description="Generation of the VersionChannel for which it was begun.")
+    channel_generation: int = Field(
+        ge=0, le=9_007_199_254_740_991, description="Generation of the VersionChannel for which it was begun."
+    )
     from_: RollTarget = Field(alias="from", description="What the base ran before.")
     to: RollTarget = Field(description="What it is to run.")
     snapshot: SnapshotName | None = Field(

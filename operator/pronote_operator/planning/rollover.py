@@ -267,6 +267,7 @@ def _restart(facts: RollFacts, roll: Roll, now: datetime) -> Step:
 
 def _restarting(wish: Wish, facts: RollFacts, roll: Roll, now: datetime) -> Step:
     assert roll.restarted is not None, "set when it was restarted"
+    ends = roll.restarted + wish.deadline
     if facts.template.runs != roll.to:
         # Killed between the note and the change of the template, or somebody changed it since.
         return Step(Restart(_forward(facts, roll)), replace(roll, restarted=now, ready=None))
@@ -277,7 +278,6 @@ def _restarting(wish: Wish, facts: RollFacts, roll: Roll, now: datetime) -> Step
         return Step(Done(), replace(roll, phase=RollPhase.DONE, completed=now, message=""))
     if facts.refused is not None:
         return _go_back(facts, roll, now, f"The volume could not be made ready: {facts.refused}")
-    ends = roll.restarted + wish.deadline
     if now < ends:
         return Step(Wait(ends), roll)
     if roll.ready is not None and not (facts.ready and facts.answer is not None):
