@@ -70,7 +70,7 @@ class School:
         body = self.api.base
         bench.api = self.api
         for part in (bench.reporter, bench.reconcile, bench.rolling):
-            part._client = self.api  # type: ignore[union-attr, assignment]
+            part._client = self.api  # type: ignore[assignment]
         bench.store.put(
             KEY, {**body, "metadata": {**body["metadata"], "resourceVersion": str(self.api.next_version())}}
         )
@@ -268,6 +268,16 @@ async def test_a_release_that_never_gets_ready_is_taken_back_once_and_not_tried_
     await school.passes()
     assert (school.version, school.roll["phase"]) == (NEW, "Done"), "a changed channel lets it be tried again"
     assert "rollback-" in school.plan["restore"]["requestId"], "it stays in the plan: to take it out would be a restart"
+
+
+async def test_a_bad_release_that_is_taken_off_the_list_is_gone_back_from_at_once(school: School) -> None:
+    school.broken.add(NEW)
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"))
+    await school.passes()
+    assert school.version == NEW
+    school.give(release(OLD))
+    await school.passes()
+    assert (school.version, school.up_to_date, school.roll["phase"]) == (OLD, "Current", "RolledBack")
 
 
 async def test_a_restore_that_was_carried_out_before_a_roll_was_taken_back_is_not_asked_for_again(
