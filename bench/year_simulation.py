@@ -260,7 +260,6 @@ class Year:
                 in_service=school.stopped_until is None,
                 has_pod=school.has_pod,
                 ready=ready,
-                was_ready=ready,
                 answer=(runs.version, runs.school_year) if ready else None,
                 archive=ArchiveState.TAKEN if archived else ArchiveState.MISSING,
                 newest_archive=max(school.archives, default=None),

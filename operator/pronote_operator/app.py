@@ -44,10 +44,13 @@ from pronote_operator.handlers.delegation_desk import DelegationDesk
 from pronote_operator.handlers.fleet import Fleet
 from pronote_operator.handlers.keys import Key, channel_key, policy_key
 from pronote_operator.handlers.namespaces import Namespaces
+from pronote_operator.handlers.new_years import NewYears
 from pronote_operator.handlers.policy import SETTLE_SECONDS as POLICY_SETTLE_SECONDS
 from pronote_operator.handlers.policy import PolicyReconciler
 from pronote_operator.handlers.publication_desk import PublicationDesk
 from pronote_operator.handlers.report import Reporter
+from pronote_operator.handlers.rolling import Rolling
+from pronote_operator.handlers.rollouts import Rollouts
 from pronote_operator.handlers.shared import Shared
 from pronote_operator.handlers.snapshots import SnapshotDesk
 from pronote_operator.handlers.store import ObjectStore
@@ -105,8 +108,7 @@ class Operator:
         self.queue: KeyedQueue[Key] = KeyedQueue(self._work, workers=settings.workers, on_done=self._done)
         self._book = ChildBook(self._mark_known)
         self._fleet = Fleet(
-            on_change=lambda name: self.queue.mark_after(channel_key(name), SETTLE_SECONDS),
-            on_turn=self.queue.mark,
+            on_change=self._channel_news,
             on_covered=lambda name: self.queue.mark_after(policy_key(name), POLICY_SETTLE_SECONDS),
         )
         self._agent_session = agent_session(settings.max_api_connections)
@@ -128,6 +130,18 @@ class Operator:
             count=self._metrics.snapshot,
             clock=now,
         )
+        self._rollouts = Rollouts(shared=self._shared, mark=self._mark_known, on_change=self._channel_news, clock=now)
+        self._new_years = NewYears(agents, mark=self._mark_known, refused=self._year_refused)
+        self._rolling = Rolling(
+            client=client,
+            store=self._store,
+            shared=self._shared,
+            agents=agents,
+            snapshots=self._snapshots,
+            rollouts=self._rollouts,
+            new_years=self._new_years,
+            ended=self._metrics.rolled,
+        )
         options = BuilderOptions(
             operator_image=settings.image,
             image_pull_policy=settings.image_pull_policy,
@@ -148,6 +162,7 @@ class Operator:
             reporter=self._reporter,
             agents=agents,
             snapshots=self._snapshots,
+            rolling=self._rolling,
             max_concurrent_restores=settings.max_concurrent_restores,
             options=options,
             prepare_namespace=self._namespaces.prepare,
@@ -183,6 +198,7 @@ class Operator:
         self._channels = ChannelReconciler(
             store=self._store,
             fleet=self._fleet,
+            rollouts=self._rollouts,
             reporter=self._reporter,
             whole_fleet=not settings.watch_namespaces,
             clock=now,
@@ -212,6 +228,7 @@ class Operator:
             group.create_task(self.queue.run(), name="queue")
             group.create_task(self._sweeps(), name="sweeps")
             group.create_task(self._snapshots.run(), name="snapshots")
+            group.create_task(self._new_years.run(), name="new years")
             group.create_task(self._delegations.run(), name="delegations")
             group.create_task(self._framework(), name="kopf")
             for key in self._store:
@@ -274,6 +291,13 @@ class Operator:
         self._metrics.repaired(kind)
         await self._reporter.repaired(key, kind, name, paths)
 
+    async def _year_refused(self, key: Key, year: int, reason: str, message: str) -> None:
+        note = f"The empty base of {year} could not be prepared: {reason}: {message}"
+        await self._reporter.event(key, warning=True, reason="NewBaseFailed", action="Prepare", note=note)
+
+    def _channel_news(self, name: str) -> None:
+        self.queue.mark_after(channel_key(name), SETTLE_SECONDS)
+
     def _mark_known(self, key: Key) -> None:
         if key in self._store:
             self.queue.mark(key)
@@ -312,7 +336,7 @@ class Operator:
         await self._namespaces.release_unused(in_use)
 
     def _complete_if_all_known(self) -> None:
-        """Once every base had a pass, turns may be given: who is in flight is known."""
+        """Once every base had a pass, rolls may begin: who is in flight is known."""
         if self.synced:
             return
         if len(self._fleet) + len(self._failed_at_first) < self._store.count(BASES.kind):
@@ -320,12 +344,12 @@ class Operator:
         # A base whose pass fails must not hold up all others: it is tried again, and known once that succeeds.
         if any(key not in self._fleet and key not in self._failed_at_first for key in self._base_keys()):
             return
-        self._fleet.complete = self.synced = True
+        self._fleet.complete = self._rollouts.complete = self.synced = True
         logger.info("Every base had its first pass: %d bases.", len(self._fleet))
         give_back_memory()
         self._snapshots.wake()
         for key in self._store:
-            if key.kind in (CHANNELS.kind, POLICIES.kind) or self._fleet.awaits_turn(key):
+            if key.kind in (CHANNELS.kind, POLICIES.kind):
                 self.queue.mark(key)
 
     async def _framework(self) -> None:
@@ -380,6 +404,7 @@ class Operator:
             self._book.forget(key)
             self._fleet.remove(key)
             self._snapshots.forget(key)
+            self._rolling.forget(key)
             self._publications.base_seen(key)
             if not any(other.namespace == key.namespace for other in self._base_keys()):
                 self._namespaces.unused(key.namespace)
@@ -393,6 +418,7 @@ class Operator:
             self._mark_bases()
         elif self._store.put(key, body):
             if self._shared.put_channel(body):
+                self._rollouts.channel_changed(key.name)
                 self._mark_bases()
             self.queue.mark(key)
 

@@ -100,6 +100,9 @@ class Metrics:
         """A request was answered."""
         self._requests.labels(verb, str(code)).inc()
 
+    def rolled(self, channel: str, result: str, seconds: float) -> None:
+        """Count a roll of a base that ended."""
+
     def snapshot(self, kind: str, result: str) -> None:
         """A snapshot or a drill ended."""
         self._snapshots.labels(kind, result).inc()

@@ -92,6 +92,46 @@ class RestoreStatus(Part):
     message: Annotated[str, Text(1024, shortest=0)] | None = Field(default=None, description="What happened, in words.")
 
 
+class RollTarget(Part):
+    """What a base runs."""
+
+    version: VersionText = Field(description="Version of the software.")
+    image: Annotated[str, Text(512)] = Field(description="Image of the server.")
+    school_year: SchoolYear = Field(description="School year in service.")
+
+
+class RollStatus(Part):
+    """The roll to a release or a school year that is under way, or the last one."""
+
+    id: Annotated[str, Text(63)] = Field(description="Names this attempt; the same target is not tried twice under it.")
+    phase: Literal["Archiving", "Restarting", "RollingBack", "Done", "RolledBack"] = Field(description="How far it is.")
+    channel_generation: int = Field(
+        ge=0, le=9_007_199_254_740_991, description="Generation of the VersionChannel for which it was begun."
+    )
+    from_: RollTarget = Field(alias="from", description="What the base ran before.")
+    to: RollTarget = Field(description="What it is to run.")
+    snapshot: SnapshotName | None = Field(
+        default=None, description="The archive taken before; it is restored when the roll is taken back."
+    )
+    started_time: Time = Field(description="When it began.")
+    restarted_time: Time | None = Field(default=None, description="When the server was last restarted for it.")
+    ready_time: Time | None = Field(default=None, description="When the server was first ready after that.")
+    completed_time: Time | None = Field(default=None, description="When it ended, well or not.")
+    message: Annotated[str, Text(1024, shortest=0)] | None = Field(default=None, description="What happened, in words.")
+
+
+class SettledYears(Part):
+    """For which school years the dates of the calendar were acted on; none comes twice."""
+
+    archived: SchoolYear | None = Field(
+        default=None, description="The newest passing year whose year-end archive was taken."
+    )
+    prepared: SchoolYear | None = Field(
+        default=None, description="The newest coming year whose empty base was prepared."
+    )
+    turned: SchoolYear | None = Field(default=None, description="The newest year that was put in service by a turn.")
+
+
 class EffectiveSettings(Part):
     """What absent members of spec stand for, at this time."""
 
@@ -115,6 +155,12 @@ class PronoteBaseStatus(Status):
     )
     snapshots: SnapshotsStatus = Field(default=SnapshotsStatus(), description="The snapshots of this base.")
     restore: RestoreStatus | None = Field(default=None, description="The last restore that was asked for.")
+    roll: RollStatus | None = Field(
+        default=None, description="The roll to a release or a school year that is under way, or the last one."
+    )
+    settled_years: SettledYears = Field(
+        default=SettledYears(), description="For which school years the dates of the calendar were acted on."
+    )
     effective: EffectiveSettings = Field(
         default=EffectiveSettings(), description="What absent members of spec stand for; never written into spec."
     )

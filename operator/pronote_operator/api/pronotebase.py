@@ -6,6 +6,7 @@ from pydantic import Field
 
 from .base_status import PronoteBaseStatus
 from .common import Part, Resource, ResourceRequirements
+from .constants import ROLLBACK_PREFIX
 from .fields import (
     Address,
     LabelName,
@@ -115,9 +116,16 @@ class Storage(Part):
 class RestoreRequest(Part):
     """A snapshot to put in service (ouvrir cette archive)."""
 
-    request_id: RequestId = Field(
-        description="Any new value asks for one restore; a value that was already carried out asks for nothing."
-    )
+    request_id: Annotated[
+        RequestId,
+        Kube(
+            None,
+            Rule(
+                f"!self.startsWith('{ROLLBACK_PREFIX}')",
+                f"must not begin with {ROLLBACK_PREFIX}, by which the operator takes back a roll that failed",
+            ),
+        ),
+    ] = Field(description="Any new value asks for one restore; a value that was already carried out asks for nothing.")
     snapshot: SnapshotName = Field(description="The snapshot to put in service.")
 
 

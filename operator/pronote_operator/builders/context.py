@@ -63,6 +63,8 @@ class BuildContext:
     """The passing school year (2025 for a turn to 2026): beside its base, that of `school_year` may be made new. None
     before the first turn. It stays in the plan until the next one: to take it out would be a restart for nothing.
     Without effect while a year is served that is not later (a pin, a roll that is gone back from)."""
+    roll: str = ""
+    """The roll to note beside the pod template, as JSON; empty for none."""
     restore: Restore | None = None
     """The restore in force: the one that the spec asks for, else the one last asked for. It stays in the plan, because
     to take it out would be a change of plan, and so a restart for nothing; the volume knows that it is done."""

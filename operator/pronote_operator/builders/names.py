@@ -23,11 +23,16 @@ ANNOTATION_ROLL_INPUTS = f"{GROUP}/roll-inputs"
 ANNOTATION_POD_TEMPLATE = f"{GROUP}/pod-template"
 ANNOTATION_RESTORE = f"{GROUP}/restore"
 """On the StatefulSet: request id and snapshot of the restore that its pod template asks for."""
+ANNOTATION_ROLL = f"{GROUP}/roll"
+"""On the StatefulSet: the roll for which its pod template was last changed, as in the status, which may be lost."""
 ANNOTATION_RESTORED = f"{GROUP}/restored"
 """On the snapshots volume's claim: request id, result and end of the last restore. The journal of the data volume knows
 them too, but is lost with it."""
 ANNOTATION_LOADED = f"{GROUP}/loaded"
 """On the data volume's claim, `"true"`: a server was in service on it, so that its source is not needed any more."""
+
+DATA_PLAN_VARIABLE = "PRONOTE_DATA_PLAN"
+"""Of the environment of `prepare`."""
 
 SUPERADMIN_KEYS = ("username", "password")
 TLS_KEYS = ("tls.crt", "tls.key", "ca.crt")

@@ -54,8 +54,11 @@ def pinned_template(existing_annotations: Mapping[str, str] | None, inputs: str)
         hand is not mistaken for a template of ours).
     """
     annotations = existing_annotations or {}
-    if annotations.get(ANNOTATION_ROLL_INPUTS) != inputs:
-        return None
+    return stored_template(annotations) if annotations.get(ANNOTATION_ROLL_INPUTS) == inputs else None
+
+
+def stored_template(annotations: Mapping[str, str]) -> dict[str, Any] | None:
+    """The pod template that was last given, whatever somebody has made of it since; None when that is not known."""
     digest, _, text = annotations.get(ANNOTATION_POD_TEMPLATE, "").partition(_SEPARATOR)
     if not text or text_hash(text) != digest:
         return None

@@ -12,6 +12,7 @@ from pronote_operator.builders.names import (
     AGENT_PORT,
     AGENT_TOKEN_KEY,
     CLIENT_PORT,
+    DATA_PLAN_VARIABLE,
     LABEL_VERSION,
     METRICS_PORT,
     NET_KEYS,
@@ -79,7 +80,7 @@ def _prepare(ctx: BuildContext) -> dict[str, Any]:
         "prepare",
         image=ctx.agent_image,
         command=["pronote-prepare"],
-        env={"PRONOTE_DATA_PLAN": data_plan_json(ctx), **_STORAGE, **source_environment(ctx)},
+        env={DATA_PLAN_VARIABLE: data_plan_json(ctx), **_STORAGE, **source_environment(ctx)},
         mounts=[_DATA_MOUNT, _SNAPSHOTS_MOUNT, _config_mount("snapshot-key"), *source_mounts(ctx), _TMP_MOUNT],
         resources=PREPARE_RESOURCES,
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pronote_operator.builders.context import BuildContext, Manifest
-from pronote_operator.builders.names import ANNOTATION_RESTORE, server_selector
+from pronote_operator.builders.names import ANNOTATION_RESTORE, ANNOTATION_ROLL, server_selector
 from pronote_operator.builders.pinning import pinned_template, pinning_annotations, roll_inputs
 from pronote_operator.builders.podtemplate import pod_template
 from pronote_operator.builders.sources import SOURCE_VOLUMES
@@ -33,6 +33,8 @@ def statefulset(ctx: BuildContext, existing: Mapping[str, Any] | None = None) ->
     annotations = pinning_annotations(inputs, template)
     if ctx.restore is not None:
         annotations[ANNOTATION_RESTORE] = f"{ctx.restore.request_id} {ctx.restore.snapshot}"
+    if ctx.roll:
+        annotations[ANNOTATION_ROLL] = ctx.roll
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",

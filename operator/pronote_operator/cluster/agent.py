@@ -110,6 +110,14 @@ class Agent:
         """
         return (await self._ask("PUT", f"/v1/years/{school_year}", {"from": passing}))[1]
 
+    async def info(self) -> tuple[str, int]:
+        """Version and school year that the server itself answers. Raises AgentError."""
+        answer = await self._once("GET", "/v1/info")
+        version, year = answer.get("version"), answer.get("schoolYear")
+        if not isinstance(version, str) or not isinstance(year, int):
+            raise AgentError("AnswerInvalid", "the server does not say its version and school year")
+        return version, year
+
     async def site(self) -> Json:
         """The site document in force. Raises AgentError; its reason is `NothingPublished` when there is none."""
         return await self._once("GET", "/v1/site")

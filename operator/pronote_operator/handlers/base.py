@@ -30,16 +30,17 @@ from pronote_operator.handlers.fleet import Fleet, Member
 from pronote_operator.handlers.gathered import Pass, References
 from pronote_operator.handlers.keys import Key
 from pronote_operator.handlers.report import Reporter
+from pronote_operator.handlers.rolling import Course, Rolling, years_on_volume
 from pronote_operator.handlers.shared import Shared
 from pronote_operator.handlers.snapshot_work import listed_in
 from pronote_operator.handlers.snapshots import SnapshotDesk
 from pronote_operator.handlers.store import ObjectStore
 from pronote_operator.planning.base_status import Verdict, as_wanted, serving
-from pronote_operator.planning.calendar import UnknownZoneError, school_year_at, zone
+from pronote_operator.planning.calendar import UnknownZoneError, zone
 from pronote_operator.planning.diagnosis import refused_plan, trouble
 from pronote_operator.planning.facts import StatefulSetFacts, statefulset_facts
 from pronote_operator.planning.references import calendar_of, referred
-from pronote_operator.planning.releases import due_release, next_release_time
+from pronote_operator.planning.releases import due_release
 from pronote_operator.planning.restore import (
     EndedRestore,
     ended_restore,
@@ -50,7 +51,9 @@ from pronote_operator.planning.restore import (
     source_steps,
     spent_report,
 )
-from pronote_operator.planning.turns import Candidate, may_take_due_release
+from pronote_operator.planning.rollover import Template
+from pronote_operator.planning.school_year import first_year
+from pronote_operator.planning.target import Target
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +88,7 @@ class BaseReconciler:
         reporter: Reporter,
         agents: Agents,
         snapshots: SnapshotDesk,
+        rolling: Rolling,
         options: BuilderOptions,
         max_concurrent_restores: int,
         prepare_namespace: Callable[[str], Awaitable[None]],
@@ -100,6 +104,7 @@ class BaseReconciler:
         self._reporter = reporter
         self._agents = agents
         self._snapshots = snapshots
+        self._rolling = rolling
         self._options = options
         self._max_concurrent_restores = max_concurrent_restores
         self._prepare_namespace = prepare_namespace
@@ -179,8 +184,6 @@ class BaseReconciler:
             policy=policy,
             calendar=calendar,
             due=Release(version=due.version, image=due.image) if due is not None else None,
-            next_release=next_release_time(channel.spec.releases, spec.time_zone, now),
-            paused=channel.spec.paused,
         )
 
     async def _converge(self, outcome: Pass) -> None:
@@ -194,16 +197,18 @@ class BaseReconciler:
         outcome.statefulset = there
         claims.check_not_leaving(served=there is not None and there.replicas > 0, in_service=base.spec.in_service)
         loaded = await self._loaded(outcome, claims)
-        outcome.school_year = self._school_year(outcome, claims, loaded=loaded)
-        release = self._release(outcome)
+        course = await self._course(outcome, claims, loaded=loaded)
+        outcome.school_year = course.template.runs.school_year
         ended = ended_restore(base.status.restore, claims.snapshots.restored if claims.snapshots is not None else "")
-        restore = self._restore(outcome, claims, ended)
+        restore = course.template.restore if course.goes_back else self._restore(outcome, course, claims, ended)
         ctx = BuildContext(
             base=base,
             options=self._options,
-            release=release,
+            release=Release(version=course.template.runs.version, image=course.template.runs.image),
             school_year=outcome.school_year,
             agent_image=self._options.operator_image,
+            new_year=course.template.new_year_from,
+            roll=course.annotation,
             restore=Restore(*restore) if restore is not None else None,
             restored=ended.note if ended is not None else None,
             loaded=loaded,
@@ -230,6 +235,13 @@ class BaseReconciler:
         if claims.refused is not None:
             raise Unusable("StorageRefused", claims.refused)
 
+    async def _course(self, outcome: Pass, claims: volumes.Claims, *, loaded: bool) -> Course:
+        there, status = outcome.statefulset, outcome.base.status
+        never = status.version.current is None and (there is None or not (there.ready or there.roll))
+        if there is None or there.runs is None or never:
+            return self._first(outcome, claims, loaded=loaded)
+        return await self._rolling.course(outcome)
+
     async def _loaded(self, outcome: Pass, claims: volumes.Claims) -> bool:
         """Whether the first base is there for good, so that what it was made from is not needed any more.
 
@@ -252,7 +264,9 @@ class BaseReconciler:
         outcome.source_steps = source_steps(told)
         return True
 
-    def _restore(self, outcome: Pass, claims: volumes.Claims, ended: EndedRestore | None) -> tuple[str, str] | None:
+    def _restore(
+        self, outcome: Pass, course: Course, claims: volumes.Claims, ended: EndedRestore | None
+    ) -> tuple[str, str] | None:
         """The restore to have in the plan: a new one when there is room for it, each costs a school a restart."""
         there = outcome.statefulset.restore if outcome.statefulset is not None else None
         asked, before = outcome.base.spec.restore, outcome.base.status.restore
@@ -263,7 +277,10 @@ class BaseReconciler:
                 outcome.restores_told = (spent_report(asked, ended),)
             # While no pod runs, to take it out of the plan restarts nobody.
             return there if outcome.statefulset is not None and outcome.statefulset.replicas > 0 else None
-        wanted = restore_in_force(asked, there)
+        if course.roll is not None and course.roll.in_flight:
+            # What was asked for meanwhile is restored when the roll has ended, one way or the other.
+            return there
+        wanted = restore_in_force(asked, there, ended)
         if wanted == there or outcome.statefulset is None or outcome.statefulset.replicas == 0:
             return wanted
         under_way = self._fleet.restores(outcome.now - RESTORE_TIME, but=outcome.key)
@@ -292,45 +309,46 @@ class BaseReconciler:
             # Until it is told; and once more, to note it on the claim.
             outcome.again(WAIT_SECONDS)
 
-    def _school_year(self, outcome: Pass, claims: volumes.Claims, *, loaded: bool) -> int:
+    def _first(self, outcome: Pass, claims: volumes.Claims, *, loaded: bool) -> Course:
+        """What a base is built with that was never in service: the release that is due, and its first school year.
+
+        Nobody is disturbed: a release that was mended, or a pin that was set right, is taken at once.
+        """
+        references, there = outcome.references, outcome.statefulset
+        assert references is not None, "resolved before"
+        release = references.due
+        if release is None and there is not None and there.version and there.image:
+            release = Release(version=there.version, image=there.image)
+        if release is None:
+            zone_name = outcome.base.spec.time_zone
+            raise Unusable(
+                "NoReleaseDue", f"no release of VersionChannel {references.channel} is due yet in {zone_name}"
+            )
+        year = self._first_year(outcome, claims, loaded=loaded)
+        template = Template(
+            Target(release.version, release.image, year),
+            there.new_year_from if there is not None else None,
+        )
+        return Course(template, None, there.roll if there is not None else "")
+
+    def _first_year(self, outcome: Pass, claims: volumes.Claims, *, loaded: bool) -> int:
         pin = outcome.base.spec.school_year.pin
         if pin is not None and not loaded and outcome.base.spec.source.empty is None:
             # What is loaded may be of another year than the calendar's: until it is in service, the pin can say so.
             return pin
-        status_year = outcome.base.status.school_year
-        if claims.data is not None and claims.data.school_year is not None:
-            return claims.data.school_year
-        if status_year is not None:
-            return status_year
-        if pin is not None:
-            return pin
+        there, told = outcome.statefulset, outcome.base.status.school_year
+        known = (
+            there.school_year if there is not None else None,
+            claims.data.school_year if claims.data is not None else None,
+            told,
+            pin,
+        )
+        if (year := next((year for year in known if year is not None), None)) is not None:
+            return year
         assert outcome.references is not None
         channel = self._shared.channels[outcome.references.channel]
         _, calendar = calendar_of(channel, outcome.base.spec.calendar)
-        return school_year_at(calendar.switchover, outcome.base.spec.time_zone, outcome.now)
-
-    def _release(self, outcome: Pass) -> Release:
-        """The release to build with: the one in force, or the one that is due when it may be taken now."""
-        references, there = outcome.references, outcome.statefulset
-        assert references is not None
-        in_force = None
-        if there is not None and there.version and there.image:
-            in_force = Release(version=there.version, image=there.image)
-        if references.due is None:
-            if in_force is None:
-                raise Unusable(
-                    "NoReleaseDue",
-                    f"no release of VersionChannel {references.channel} is due yet in {outcome.base.spec.time_zone}",
-                )
-            return in_force
-        if in_force is None or in_force == references.due:
-            return references.due
-        candidate = self._candidate(outcome)
-        self._tell_fleet(outcome, candidate)
-        turn = None if references.paused else self._fleet.turn(references.channel)
-        if may_take_due_release(candidate, candidate.key if turn == outcome.key else None):
-            return references.due
-        return in_force
+        return first_year(calendar, outcome.base.spec.time_zone, outcome.now)
 
     async def _check_superadmin(self, outcome: Pass, names: Names) -> None:
         own = outcome.base.spec.super_admin.secret_name
@@ -366,44 +384,21 @@ class BaseReconciler:
         outcome.pod = trouble(pod, outcome.now)
 
     async def _report(self, outcome: Pass) -> None:
-        candidate = self._candidate(outcome)
-        self._tell_fleet(outcome, candidate)
-        if outcome.references is not None and outcome.references.next_release is not None:
-            outcome.due_at(outcome.references.next_release)
+        self._rolling.observe(outcome)
+        await years_on_volume(outcome, self._agents)
+        if outcome.key in self._store:
+            # Not when it was deleted during the pass: nobody would take it out again.
+            self._fleet.put(outcome.key, self._member(outcome))
         await self._reporter.base(outcome.base, outcome.key, outcome.status())
+        self._rolling.reported(outcome)
         if outcome.source_steps:
             await self._reporter.loaded(outcome.key, outcome.source_steps)
 
-    def _tell_fleet(self, outcome: Pass, candidate: Candidate) -> None:
-        """Note what the base is like, unless it was deleted during the pass: nobody would take it out again."""
-        if outcome.key in self._store:
-            self._fleet.put(outcome.key, self._member(outcome, candidate))
-
-    def _candidate(self, outcome: Pass) -> Candidate:
-        there, references = outcome.statefulset, outcome.references
-        due = references.due if references is not None else None
-        desired = f"{there.version} {there.image}" if there is not None else None
-        settled = there is not None and not there.rolling and outcome.current == there.version
-        return Candidate(
-            key=f"{outcome.key.namespace}/{outcome.key.name}",
-            uid=outcome.base.metadata.uid,
-            desired=desired,
-            current=desired if outcome.current is not None else None,
-            due=f"{due.version} {due.image}" if due is not None else None,
-            settled=settled,
-            stopped=not outcome.base.spec.in_service or (there is not None and there.replicas == 0),
-            suspended=outcome.base.spec.suspend,
-            stalled=outcome.stalled is not None,
-        )
-
-    def _member(self, outcome: Pass, candidate: Candidate) -> Member:
+    def _member(self, outcome: Pass) -> Member:
         references = outcome.references
         found = outcome.found()
         return Member(
             channel=references.channel if references is not None else None,
-            candidate=candidate,
-            version=outcome.current,
-            target=references.due.version if references is not None and references.due is not None else None,
             ready=as_wanted(found) and not outcome.stalled and not outcome.missing,
             in_service=serving(found),
             stalled=outcome.stalled is not None,

@@ -1,4 +1,4 @@
-"""One pass over a VersionChannel: which release is due, and how many of its bases have it."""
+"""One pass over a VersionChannel: what is due, who goes over to it, and how far that is."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from pronote_operator.api.versionchannel import VersionChannel
 from pronote_operator.handlers.fleet import Fleet
 from pronote_operator.handlers.keys import Key
 from pronote_operator.handlers.report import Reporter
+from pronote_operator.handlers.rollouts import Rollouts
 from pronote_operator.handlers.store import ObjectStore
 from pronote_operator.planning.channel_status import Progress, channel_status
+from pronote_operator.planning.rollout_status import coming_switchover, halted, rollout_status
 
 SETTLE_SECONDS = 5.0
 """Changes of many bases at once are counted once."""
+PATIENCE_SECONDS = 60.0
+"""How long bases may take to learn of a changed channel before its figures are told without them."""
 
 
 class ChannelReconciler:
@@ -31,37 +35,50 @@ class ChannelReconciler:
         *,
         store: ObjectStore,
         fleet: Fleet,
+        rollouts: Rollouts,
         reporter: Reporter,
         whole_fleet: bool,
         clock: Callable[[], dt.datetime],
     ) -> None:
         self._store = store
         self._fleet = fleet
+        self._rollouts = rollouts
         self._reporter = reporter
         self._whole_fleet = whole_fleet
         self._clock = clock
+        self._waits_since: dict[Key, dt.datetime] = {}
 
     async def __call__(self, key: Key) -> float | None:
-        """One pass."""
+        """One pass; returns seconds until the next one that time alone makes necessary."""
         body = self._store.get(key)
         if body is None or body["metadata"].get("deletionTimestamp"):
+            self._waits_since.pop(key, None)
             return None
-        if not self._fleet.complete:
+        if not self._rollouts.complete:
             return SETTLE_SECONDS
         try:
             channel = VersionChannel.model_validate(body)
         except ValidationError:
             return None  # said when it was read; bases that follow it are told that it is missing
-        members = self._fleet.of_channel(key.name)
-        rolling = {
-            f"{k.namespace}/{k.name}": m.version for k, m in members.items() if m.candidate.in_flight and m.target
-        }
-        progress = Progress(
-            updated=sum(1 for m in members.values() if m.target is not None and m.version == m.target),
-            pending=sum(1 for m in members.values() if m.candidate.waits),
-            updating=sorted(rolling),
-            total=len(members),
+        now = self._clock()
+        if self._rollouts.unseen(key.name):
+            since = self._waits_since.setdefault(key, now)
+            if (now - since).total_seconds() < PATIENCE_SECONDS:
+                return SETTLE_SECONDS
+        self._waits_since.pop(key, None)
+        self._rollouts.give_places(key.name)
+        decision, plan, waves = self._rollouts.decide(channel, now)
+        figures = rollout_status(
+            decision,
+            plan,
+            updated=waves.updated,
+            total=self._fleet.of_channel(key.name),
+            coming=coming_switchover(channel.spec.calendars, self._rollouts.followed(key.name), now),
         )
-        status, again = channel_status(channel, progress if self._whole_fleet else None, self._clock())
+        progress = Progress(figures, halted(decision)) if self._whole_fleet else None
+        status, again = channel_status(channel, progress, now)
         await self._reporter.channel(key, channel.metadata.uid, status)
+        if decision.again is not None:
+            coming = max(0.0, (decision.again - now).total_seconds()) + 1.0
+            again = coming if again is None else min(again, coming)
         return again

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pronote_operator.api.base_status import YearBase
 from pronote_operator.api.pronotebase import PronoteBase
 from pronote_operator.builders.context import Release
 from pronote_operator.builders.names import Names
@@ -15,6 +17,7 @@ from pronote_operator.handlers.keys import Key
 from pronote_operator.planning.base_status import Found, Verdict, conditions
 from pronote_operator.planning.conditions import Condition, merged_conditions
 from pronote_operator.planning.facts import StatefulSetFacts
+from pronote_operator.planning.outlook import RollingBase
 from pronote_operator.planning.policy_status import CoveredBase
 from pronote_operator.planning.restore import RestoreReport, is_open, restore_status, restored_condition
 from pronote_operator.planning.snapshot_history import ListedSnapshot
@@ -28,8 +31,7 @@ class References:
     policy: str | None
     calendar: str
     due: Release | None
-    next_release: dt.datetime | None
-    paused: bool
+    """Newest release that has come in the base's time zone: what a base is made with."""
 
 
 class Pass:
@@ -42,6 +44,20 @@ class Pass:
         self.now = now
         self.references: References | None = None
         self.statefulset: StatefulSetFacts | None = None
+        self.rolling: RollingBase | None = None
+        """What its roll was planned from, with the roll as it is after this pass; None where none was planned."""
+        self.rolled_from: StatefulSetFacts | None = None
+        """The facts that this was planned from."""
+        self.roll: Object | None = base.status.roll.to_manifest() if base.status.roll is not None else None
+        self.up_to_date: Condition | None = None
+        self.settled_years: Object = base.status.settled_years.to_manifest()
+        self.turned: int | None = None
+        """The school year that a roll put in service and that this pass confirmed."""
+        self.must_ask_years = False
+        self.years: tuple[YearBase, ...] | None = None
+        """What the agent says is on the data volume, if it was asked in this pass."""
+        self.year_made: Mapping[str, Any] | None = None
+        """The base of the coming year that its agent has made, as it tells it."""
         self.school_year: int | None = base.status.school_year
         self.endpoint: tuple[str, int] | None = None
         self.superadmin: str | None = base.status.super_admin_secret_name
@@ -80,6 +96,12 @@ class Pass:
         )
 
     @property
+    def ready_since(self) -> dt.datetime:
+        """Since when the base is Ready, if it is."""
+        ready = next((c for c in self.base.status.conditions if c.type == "Ready"), None)
+        return ready.last_transition_time if ready is not None and ready.status == "True" else self.now
+
+    @property
     def current(self) -> str | None:
         """Version of the server that was last seen ready."""
         if self.statefulset is not None and self.statefulset.ready:
@@ -102,13 +124,10 @@ class Pass:
 
     def found(self) -> Found:
         """The pass as the conditions see it."""
-        due = self.references.due if self.references is not None else None
         return Found(
             in_service=self.base.spec.in_service,
             suspended=self.base.spec.suspend,
             statefulset=self.statefulset,
-            current=self.current,
-            due=due.version if due is not None else None,
             stalled=self.stalled,
             missing=self.missing,
             waiting=self.waiting,
@@ -128,7 +147,7 @@ class Pass:
             now=self.now,
         )
         restored = restored_condition(restore, self.restores_told, before.get("conditions", []))
-        extra = [condition for condition in (self.backed_up, restored) if condition is not None]
+        extra = [condition for condition in (self.up_to_date, self.backed_up, restored) if condition is not None]
         status: dict[str, Any] = {
             "observedGeneration": base.metadata.generation,
             "conditions": merged_conditions(
@@ -142,9 +161,12 @@ class Pass:
         if snapshots:
             status["snapshots"] = snapshots
         if self.school_year is not None:
-            state = "InService" if base.spec.in_service else "Kept"
             status["schoolYear"] = self.school_year
-            status["bases"] = [{"schoolYear": self.school_year, "state": state}]
+            status["bases"] = self._bases(self.school_year)
+        if self.settled_years:
+            status["settledYears"] = self.settled_years
+        if self.roll is not None:
+            status["roll"] = self.roll
         names = Names(base.metadata.name)
         if self.endpoint is not None:
             host, port = self.endpoint
@@ -164,6 +186,21 @@ class Pass:
                 image=there.image if there else None,
             )
         return status
+
+    def _bases(self, serves: int) -> list[Object]:
+        """What is on the data volume: as the agent told it last, with what is in service now."""
+        told = self.base.status.bases if self.years is None else self.years
+        known = {one.school_year: one.to_manifest() for one in told}
+        if self.year_made is not None:
+            made = YearBase.model_validate(self.year_made)
+            known[made.school_year] = made.to_manifest()
+        for year, one in known.items():
+            if year != serves and one["state"] == "InService":
+                # The one that the template names is in service; this one was, or will be again.
+                one["state"] = "Kept"
+        state = "InService" if self.base.spec.in_service else "Kept"
+        known[serves] = {**known.get(serves, {"schoolYear": serves}), "state": state}
+        return [known[year] for year in sorted(known)]
 
 
 def _present(**members: Any) -> dict[str, Any]:

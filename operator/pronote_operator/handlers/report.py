@@ -14,7 +14,7 @@ from pronote_operator.cluster.kinds import BASES, CHANNELS, DELEGATIONS, POLICIE
 from pronote_operator.errors import ApiError
 from pronote_operator.handlers.keys import Key
 from pronote_operator.handlers.store import ObjectStore
-from pronote_operator.planning.conditions import find_condition, is_true, status_changed
+from pronote_operator.planning.conditions import find_condition, status_changed
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +43,13 @@ class Reporter:
         await self._write_and_tell(PUBLICATIONS, key, uid, status)
 
     async def channel(self, key: Key, uid: str, status: Object) -> None:
-        """Write the status of a channel if it changed."""
-        await self._write(CHANNELS, key, uid, status)
+        """Write the status of a channel if it changed, and post an Event when its rollout begins, ends or halts."""
+        before = await self._write(CHANNELS, key, uid, status)
+        if before is None:
+            return
+        about = About(CHANNELS.kind, None, key.name, uid)
+        for warning, reason, action, note in _channel_news(before, status):
+            await self._recorder.post(about, warning=warning, reason=reason, action=action, note=note)
 
     async def policy(self, key: Key, uid: str, status: Object) -> None:
         """Write the status of a policy if it changed."""
@@ -104,6 +109,42 @@ CHANGING = frozenset({"BaseChanging", "DelegationChanging"})
 """Why a publication was stopped that its owner wants published; the end of it is told."""
 
 
+def _roll_news(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[bool, str, str, str]]:
+    """What a roll came to, once each."""
+    if not after or (before.get("id"), before.get("phase")) == (after["id"], after["phase"]):
+        return []
+    target = f"release {after['to']['version']} with school year {after['to']['schoolYear']}"
+    said = f": {after['message']}" if after.get("message") else ""
+    match after["phase"]:
+        case "Archiving" | "Restarting" if before.get("id") != after["id"]:
+            return [(False, "Rolling", "Roll", f"The base goes over to {target}")]
+        case "RollingBack":
+            return [(True, "RollingBack", "Roll", f"The base goes back, and could not go over to {target}{said}")]
+        case "RolledBack":
+            return [
+                (True, "RolledBack", "Roll", f"The base is where it was before it was to go over to {target}{said}")
+            ]
+        case "Done":
+            return [(False, "Rolled", "Roll", f"The server answers: {target} is in service")]
+    return []
+
+
+def _channel_news(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[bool, str, str, str]]:
+    """What a rollout came to, once each."""
+    old, new = before.get("phase"), after.get("phase")
+    counts = f"{after.get('updated', 0)} of {after.get('total', 0)} bases run what is due for them"
+    if old == new or old is None:
+        return []
+    if new == "Halted":
+        stalled = find_condition(after["conditions"], "Stalled") or {}
+        return [(True, "RolloutHalted", "Rollout", f"{stalled.get('message', 'It has halted')} ({counts})")]
+    if new in ("Canary", "Progressing") and old not in ("Canary", "Progressing"):
+        return [(False, "RolloutStarted", "Rollout", f"Bases go over to what is due; {counts}")]
+    if new in ("Current", "Scheduled") and old in ("Canary", "Progressing"):
+        return [(False, "RolloutCompleted", "Rollout", counts)]
+    return []
+
+
 def _news(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[bool, str, str, str]]:
     """(warning, reason, action, note) of each change that is worth an Event.
 
@@ -124,9 +165,7 @@ def _news(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[boo
             events.append((False, ready["reason"], "Reconcile", ready["message"]))
         elif ready["reason"] == "ReferenceNotFound":
             events.append((True, ready["reason"], "Reconcile", ready["message"]))
-    if is_true(old, "UpToDate") and (find_condition(new, "UpToDate") or {}).get("reason") == "Rolling":
-        note = (find_condition(new, "UpToDate") or {}).get("message", "")
-        events.append((False, "Rolling", "Roll", note))
+    events += _roll_news(before.get("roll") or {}, after.get("roll") or {})
     published, was = find_condition(new, "Published"), find_condition(old, "Published")
     if published is not None and was is not None and published["status"] != was["status"] and was["reason"] in TOLD:
         events.append((False, published["reason"], "Publish", published["message"]))

@@ -54,6 +54,11 @@ logger = logging.getLogger(__name__)
 SETTLE_SECONDS = 0.5
 LOOK_SECONDS = 30.0
 """How soon an agent that could not say what is kept is asked again."""
+DEMANDS_AT_ONCE = 50
+"""Snapshots for rolls and year-end archives that are taken at the same time, over all policies."""
+NOT_BEGUN_SECONDS = 5.0
+FAILED_SECONDS = 60.0
+"""How soon one of these is tried again that could not be begun, or failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,9 @@ class SnapshotDesk:
         self._not_begun: dict[Key, SnapshotJob] = {}
         self._looked_through: set[Key] = set()
         self._wake = asyncio.Event()
+        self._demanded: dict[Key, str] = {}
+        self._demands: asyncio.TaskGroup | None = None
+        self._demand_places = asyncio.Semaphore(DEMANDS_AT_ONCE)
 
     @property
     def running(self) -> int:
@@ -132,7 +140,7 @@ class SnapshotDesk:
             server=_server_state(outcome),
             request=base.metadata.annotations.get(ANNOTATION_SNAPSHOT_REQUEST),
             restoring=is_open(base.spec.restore, base.status.restore) and not outcome.restores_told,
-            running=self._fleet.is_running(_text(key)),
+            running=self._fleet.is_running(_text(key)) or key in self._demanded,
         )
         plan = snapshot_plan(situation, history)
         given_up = self._given_up(key, plan.job, history)
@@ -157,6 +165,39 @@ class SnapshotDesk:
         due = plan.job.due if plan.job is not None else drill.due
         self._want(key, name, job, due)
 
+    def names(self, base: PronoteBase, key: Key) -> tuple[str, ...]:
+        """Names of the snapshots of a base, those among them that its status does not tell yet."""
+        told = base.status.snapshots.names
+        new = (done.job.name for done in self._ended.get(key, []) if done.taken is not None)
+        return (*told, *(name for name in new if name not in told))
+
+    def demand(self, key: Key, job: SnapshotJob) -> None:
+        """Have a snapshot taken that waits for no schedule and needs no policy; the base is marked when it has ended.
+
+        To be said at every pass until the snapshot is there: the same as once.
+        """
+        if self._demands is None or key in self._demanded:
+            return
+        self._demanded[key] = job.name
+        self._demands.create_task(self._meet(key, job), name=f"snapshot {_text(key)}")
+
+    async def _meet(self, key: Key, job: SnapshotJob) -> None:
+        async with self._demand_places:
+            done = await self._work(key, job)
+        if not done.not_tried and key in self._store:
+            self._count(job.kind.value, "failure" if done.failure is not None else "success")
+            self._ended.setdefault(key, []).append(done)
+            logger.info("%s: %s ended after %.1f s: %s", key, job.name, done.seconds, done.failure or "good")
+        pause = NOT_BEGUN_SECONDS if done.not_tried else FAILED_SECONDS if done.failure is not None else 0.0
+        if pause:
+            logger.info("%s: %s: %s; again in %g s", key, job.name, done.failure, pause)
+            if not done.not_tried:
+                self._mark(key)
+            await asyncio.sleep(pause)
+        self._demanded.pop(key, None)
+        if key in self._store:
+            self._mark(key)
+
     async def reported(self, key: Key) -> None:
         """The status tells what `consider` brought up to date: it need not be remembered any more."""
         told = self._folded.pop(key, 0)
@@ -179,6 +220,7 @@ class SnapshotDesk:
     async def run(self) -> None:
         """Carry out what is wanted, so many at once as each policy allows, until cancelled."""
         async with asyncio.TaskGroup() as group:
+            self._demands = group
             while True:
                 await self._woken()
                 await asyncio.sleep(self._settle_seconds)
@@ -318,6 +360,8 @@ class SnapshotDesk:
         if is_open(base.spec.restore, base.status.restore):
             used |= {base.spec.restore.snapshot if base.spec.restore is not None else None}
             used |= {base.status.restore.snapshot if base.status.restore is not None else None}
+        if base.status.roll is not None and base.status.roll.completed_time is None:
+            used.add(base.status.roll.snapshot)
         for other in self._store:
             if other.kind == key.kind and other.namespace == key.namespace and other != key:
                 source = (self._store.get(other) or {}).get("spec", {}).get("source", {}).get("snapshot") or {}

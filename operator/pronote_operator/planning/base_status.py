@@ -28,8 +28,6 @@ class Found:
         in_service: whether the spec wants the server to run.
         suspended: whether the spec wants nothing to be touched.
         statefulset: what is known of the StatefulSet; None when there is none.
-        current: version of the server that was last seen ready.
-        due: version that the channel has due, None while unknown.
         stalled: what a person must mend.
         missing: what is referred to and is not there yet.
         waiting: what must happen first, in words.
@@ -39,8 +37,6 @@ class Found:
     in_service: bool
     suspended: bool
     statefulset: StatefulSetFacts | None
-    current: str | None
-    due: str | None
     stalled: Verdict | None = None
     missing: str | None = None
     waiting: str | None = None
@@ -67,8 +63,6 @@ def conditions(found: Found) -> list[Condition]:
     elif not found.suspended and found.missing is None and not as_wanted(found):
         wanted.append(Condition("Reconciling", "True", "Progressing", _progress(found)))
     wanted.append(_in_service(found))
-    if found.statefulset is not None and found.due is not None:
-        wanted.append(_up_to_date(found, found.statefulset, found.due))
     return wanted
 
 
@@ -97,19 +91,6 @@ def _in_service(found: Found) -> Condition:
     if found.statefulset is None or found.statefulset.gone:
         return Condition("InService", "False", "Stopped", "The server is stopped")
     return Condition("InService", "False", "Stopping", "The server is being stopped")
-
-
-def _up_to_date(found: Found, there: StatefulSetFacts, due: str) -> Condition:
-    if there.version != due:
-        return Condition(
-            "UpToDate",
-            "False",
-            "RollPending",
-            f"Release {due} is due; this base waits for its turn with {there.version}",
-        )
-    if found.in_service and there.version != found.current:
-        return Condition("UpToDate", "False", "Rolling", f"Release {due} is being put in service")
-    return Condition("UpToDate", "True", "Current", f"Release {due} is the one that is due")
 
 
 def _progress(found: Found) -> str:

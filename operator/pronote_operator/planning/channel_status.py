@@ -1,9 +1,9 @@
-"""The status of a VersionChannel as a function of its spec, its bases and the clock."""
+"""The status of a VersionChannel as a function of its spec, its rollout and the clock."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,30 +14,24 @@ from pronote_operator.planning.releases import due_release, next_release_time
 FIRST_ZONE = "Pacific/Kiritimati"
 """The first zone to reach a date (UTC+14): a release that has come there has come somewhere."""
 
-LISTED = 100
-
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far the bases of a channel are.
 
     Args:
-        updated: bases that run the release that is due for them.
-        pending: bases that wait for their turn.
-        updating: bases that are being rolled, as `namespace/name`.
-        total: bases that follow the channel.
+        figures: members of the status (see `rollout_status`).
+        halted: the condition that says so; None while the rollout is not halted.
     """
 
-    updated: int
-    pending: int
-    updating: Sequence[str]
-    total: int
+    figures: Mapping[str, Any]
+    halted: Condition | None
 
 
 def channel_status(
     channel: VersionChannel, progress: Progress | None, now: dt.datetime
 ) -> tuple[dict[str, Any], float | None]:
-    """(status, seconds until time alone changes it).
+    """(status, seconds until a release that comes changes it).
 
     Args:
         progress: None where not all bases of the channel are seen: then no figure and no phase is told.
@@ -45,33 +39,25 @@ def channel_status(
     """
     due = due_release(channel.spec.releases, FIRST_ZONE, now)
     coming = next_release_time(channel.spec.releases, FIRST_ZONE, now)
-    if due is None:
+    halted = progress.halted if progress is not None else None
+    if halted is not None:
+        ready = Condition("Ready", "False", halted.reason, halted.message)
+    elif due is None:
         ready = Condition("Ready", "True", "NoReleaseDue", "No release has come yet anywhere")
     else:
         ready = Condition("Ready", "True", "Serving", f"Bases are given release {due.version} when it is due for them")
+    conditions = [ready, halted] if halted is not None else [ready]
     before = channel.status.to_manifest().get("conditions", [])
     generation = channel.metadata.generation
     status: dict[str, Any] = {
         "observedGeneration": generation,
-        "conditions": merged_conditions(before, [ready], generation, now),
+        "conditions": merged_conditions(before, conditions, generation, now),
     }
     if due is not None:
         status["target"] = due.version
     if progress is not None:
-        status |= {
-            "phase": _phase(channel, progress, released=due is not None),
-            "total": progress.total,
-            "updated": progress.updated,
-        }
-        if progress.updating:
-            status["updating"] = list(progress.updating[:LISTED])
+        status |= progress.figures
+        if due is None:
+            status["phase"] = "Scheduled"
     again = (coming - now).total_seconds() + 1.0 if coming is not None else None
     return status, again
-
-
-def _phase(channel: VersionChannel, progress: Progress, *, released: bool) -> str:
-    if not released:
-        return "Scheduled"
-    if progress.updating or progress.pending:
-        return "Paused" if channel.spec.paused else "Progressing"
-    return "Current"

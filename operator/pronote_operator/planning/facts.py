@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,13 +12,17 @@ from pronote_operator.builders.names import (
     ANNOTATION_LOADED,
     ANNOTATION_RESTORE,
     ANNOTATION_RESTORED,
+    ANNOTATION_ROLL,
     ANNOTATION_ROLL_INPUTS,
     ANNOTATION_SCHOOL_YEAR,
     ANNOTATION_UAI,
+    DATA_PLAN_VARIABLE,
     LABEL_VERSION,
     NET_PORT,
 )
+from pronote_operator.builders.pinning import stored_template
 from pronote_operator.planning.dropped import is_our_apply, ours_in
+from pronote_operator.planning.target import Target
 
 _OUR_GROUP = "pronote.hosting/"
 
@@ -51,8 +56,21 @@ class StatefulSetFacts:
     """Request id and snapshot of the restore that the pod template asks for."""
     revision: str | None = None
     """Of the pod template in force: changes with each roll."""
+    school_year: int | None = None
+    """That the data plan of the pod template serves."""
+    new_year_from: int | None = None
+    """Member `newYear.from` of the data plan."""
+    roll: str = ""
+    """The roll that is noted beside the pod template, as JSON; empty for none."""
     net: bool = False
     """The server has a port for PRONOTE.net: templates of earlier operators, which are kept until a roll, have none."""
+
+    @property
+    def runs(self) -> Target | None:
+        """Release and school year of the pod template; None where it tells none (it is not ours, or was edited)."""
+        if not self.version or not self.image or self.school_year is None:
+            return None
+        return Target(self.version, self.image, self.school_year)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +114,15 @@ def ownership(metadata: Mapping[str, Any], uid: str, kind: str = "PronoteBase") 
 def statefulset_facts(body: Mapping[str, Any]) -> StatefulSetFacts:
     """Facts of a StatefulSet as the API gave it."""
     metadata, spec, status = body["metadata"], body["spec"], body.get("status") or {}
-    template, annotations = spec["template"], metadata.get("annotations") or {}
+    annotations = metadata.get("annotations") or {}
+    # What was last given counts, not what somebody has made of it since: that is drift, and changed back.
+    template = stored_template(annotations) or spec["template"]
     seen = status.get("observedGeneration", 0) >= metadata.get("generation", 0)
     rolling = bool(status.get("updateRevision")) and status.get("updateRevision") != status.get("currentRevision")
     replicas = int(spec.get("replicas", 1))
     updated = not rolling and status.get("updatedReplicas", 0) == status.get("replicas", 0)
     server: Mapping[str, Any] = next((c for c in template["spec"]["containers"] if c["name"] == "server"), {})
+    plan = _data_plan(template)
     return StatefulSetFacts(
         replicas=replicas,
         ready=bool(seen and updated and replicas > 0 and status.get("readyReplicas", 0) >= replicas),
@@ -112,6 +133,9 @@ def statefulset_facts(body: Mapping[str, Any]) -> StatefulSetFacts:
         roll_inputs=annotations.get(ANNOTATION_ROLL_INPUTS),
         restore=_restore(annotations.get(ANNOTATION_RESTORE, "")),
         revision=status.get("updateRevision"),
+        school_year=_year(plan.get("schoolYear")),
+        new_year_from=_year((plan.get("newYear") or {}).get("from")),
+        roll=annotations.get(ANNOTATION_ROLL, ""),
         net=any(port.get("containerPort") == NET_PORT for port in server.get("ports") or ()),
     )
 
@@ -133,6 +157,22 @@ def claim_facts(body: Mapping[str, Any]) -> ClaimFacts:
         restored=annotations.get(ANNOTATION_RESTORED, ""),
         class_was_set="f:storageClassName" in ours_in(metadata.get("managedFields")).get("f:spec", {}),
     )
+
+
+def _data_plan(template: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The data plan in the environment of `prepare`; nothing where somebody made it unreadable."""
+    containers = template["spec"].get("initContainers") or ()
+    prepare: Mapping[str, Any] = next((one for one in containers if one["name"] == "prepare"), {})
+    texts = (one.get("value", "") for one in prepare.get("env") or () if one.get("name") == DATA_PLAN_VARIABLE)
+    try:
+        plan = json.loads(next(texts, ""))
+    except ValueError:
+        return {}
+    return plan if isinstance(plan, dict) else {}
+
+
+def _year(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def _restore(text: str) -> tuple[str, str] | None:

@@ -118,10 +118,13 @@ def _member(base: RollingBase, year: YearPlan, release: ReleasePlan, due: RollDu
     stopped = not facts.in_service
     flying = roll is not None and roll.in_flight
     parts: tuple[str, ...] = ()
+    hindered = False
     if roll is not None and flying:
         parts = _parts(roll.from_, roll.to, base.calendar, pinned=base.school.pin is not None)
-    elif due.target is not None and can_begin(facts) and not was_tried(wish, facts, roll):
-        parts = _parts(there, due.target, base.calendar, pinned=base.school.pin is not None)
+    elif due.target is not None and not was_tried(wish, facts, roll):
+        hindered = not can_begin(facts)
+        if not hindered:
+            parts = _parts(there, due.target, base.calendar, pinned=base.school.pin is not None)
     return WaveMember(
         key=base.key,
         uid=base.uid,
@@ -135,6 +138,7 @@ def _member(base: RollingBase, year: YearPlan, release: ReleasePlan, due: RollDu
         took=_took(base, roll) if base.canary else (),
         ready_since=_ready_since(base, roll) if base.canary else None,
         comes=due.comes,
+        hindered=hindered,
         updated=not flying and due.target is None and year.turn is None and release.case is ReleaseCase.CURRENT,
     )
 

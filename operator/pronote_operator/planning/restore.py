@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pronote_operator.api.base_status import RestoreStatus
+from pronote_operator.api.constants import ROLLBACK_PREFIX
 from pronote_operator.api.pronotebase import RestoreRequest
 from pronote_operator.planning.conditions import Condition, find_condition, timestamp
 
@@ -122,16 +123,23 @@ def source_steps(answer: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(step.get("message") or step.get("name") or "")[:500] for step in found)
 
 
-def restore_in_force(wanted: RestoreRequest | None, there: tuple[str, str] | None) -> tuple[str, str] | None:
+def restore_in_force(
+    wanted: RestoreRequest | None, there: tuple[str, str] | None, ended: EndedRestore | None = None
+) -> tuple[str, str] | None:
     """(request id, snapshot) for the data plan.
 
     Args:
         wanted: `spec.restore`.
         there: what the pod template asks for now.
+        ended: the last restore that a person asked for and that ended.
 
     A request that was removed from the spec stays in the plan: to take it out would restart the server for nothing. A
-    request id that is there already keeps its snapshot: it asks for nothing new.
+    request id that is there already keeps its snapshot: it asks for nothing new. Nor does one that ended before a roll
+    was taken back, whose restore is in the plan since.
     """
+    rolled_back = there is not None and there[0].startswith(ROLLBACK_PREFIX)
+    if rolled_back and wanted is not None and ended is not None and ended.request_id == wanted.request_id:
+        return there
     if wanted is None or (there is not None and there[0] == wanted.request_id):
         return there
     return wanted.request_id, wanted.snapshot

@@ -41,6 +41,7 @@ class Roll:
         snapshot: the archive taken before; what going back restores. None when there is none.
         started: when it was begun.
         restarted: when the pod template was last changed for it; None before, and while the base is out of service.
+        ready: when a pod of that template was first seen ready; None while none was.
         completed: when it ended, well or not.
         message: what happened, in words.
     """
@@ -53,6 +54,7 @@ class Roll:
     started: datetime
     snapshot: str | None = None
     restarted: datetime | None = None
+    ready: datetime | None = None
     completed: datetime | None = None
     message: str = ""
 
@@ -90,7 +92,7 @@ def further(one: Roll | None, other: Roll | None) -> Roll | None:
     """Of two records of a base's last roll, the one that knows more: the later roll, or the same one further on."""
     if one is None or other is None:
         return one or other
-    return max(one, other, key=lambda roll: (roll.started, _ORDER[roll.phase]))
+    return max(one, other, key=lambda roll: (roll.started, _ORDER[roll.phase], roll.ready is not None))
 
 
 def roll_manifest(roll: Roll) -> dict[str, Any]:
@@ -104,6 +106,7 @@ def roll_manifest(roll: Roll) -> dict[str, Any]:
         "snapshot": roll.snapshot,
         "startedTime": timestamp(roll.started),
         "restartedTime": _text(roll.restarted),
+        "readyTime": _text(roll.ready),
         "completedTime": _text(roll.completed),
         "message": roll.message[:MAXIMUM_MESSAGE] or None,
     }
@@ -124,6 +127,7 @@ def roll_of(manifest: Mapping[str, Any] | None) -> Roll | None:
             started=_time(manifest["startedTime"]),
             snapshot=_text_or_none(manifest.get("snapshot")),
             restarted=_time_or_none(manifest.get("restartedTime")),
+            ready=_time_or_none(manifest.get("readyTime")),
             completed=_time_or_none(manifest.get("completedTime")),
             message=str(manifest.get("message") or ""),
         )

@@ -61,8 +61,6 @@ class RollFacts:
         has_pod: whether the StatefulSet asks for a pod (replicas above 0).
         suspended: whether nothing may be touched.
         ready: whether one pod of the template in force is ready and nothing is under way.
-        was_ready: whether a pod of the template in force was ready at any time: what was in service is not taken back
-            because it breaks before it was asked.
         answer: version and school year that the server itself answers; None while unknown.
         archive: state of the archive of the roll in flight.
         busy: whether something else is under way that a roll must not meet, such as a restore that a person asked for.
@@ -76,7 +74,6 @@ class RollFacts:
     has_pod: bool = True
     suspended: bool = False
     ready: bool = True
-    was_ready: bool = False
     answer: tuple[str, int] | None = None
     archive: ArchiveState = ArchiveState.MISSING
     busy: bool = False
@@ -177,7 +174,7 @@ def step(wish: Wish, facts: RollFacts, roll: Roll | None, now: datetime) -> Step
         return _archiving(wish, facts, roll, now)
     if not facts.in_service:
         # Out of service on purpose: the time that it may take begins anew when it is put in service again.
-        return Step(Wait(), replace(roll, restarted=None))
+        return Step(Wait(), replace(roll, restarted=None, ready=None))
     if roll.restarted is None:
         roll = replace(roll, restarted=now)
     return (_restarting if roll.phase is RollPhase.RESTARTING else _rolling_back)(wish, facts, roll, now)
@@ -253,7 +250,7 @@ def _consider(wish: Wish, facts: RollFacts, roll: Roll | None, now: datetime) ->
 def _archiving(wish: Wish, facts: RollFacts, roll: Roll, now: datetime) -> Step:
     if facts.template.runs == roll.to:
         # Killed between the change of the template and the note of it.
-        return _restarting(wish, facts, replace(roll, phase=RollPhase.RESTARTING, restarted=now), now)
+        return _restarting(wish, facts, replace(roll, phase=RollPhase.RESTARTING, restarted=now, ready=None), now)
     if facts.archive is ArchiveState.TAKEN:
         return _restart(facts, roll, now)
     if now >= roll.started + ARCHIVE_TIME:
@@ -264,23 +261,26 @@ def _archiving(wish: Wish, facts: RollFacts, roll: Roll, now: datetime) -> Step:
 
 
 def _restart(facts: RollFacts, roll: Roll, now: datetime) -> Step:
-    roll = replace(roll, phase=RollPhase.RESTARTING, restarted=now)
+    roll = replace(roll, phase=RollPhase.RESTARTING, restarted=now, ready=None)
     return Step(Restart(_forward(facts, roll)), roll)
 
 
 def _restarting(wish: Wish, facts: RollFacts, roll: Roll, now: datetime) -> Step:
     assert roll.restarted is not None, "set when it was restarted"
+    ends = roll.restarted + wish.deadline
     if facts.template.runs != roll.to:
         # Killed between the note and the change of the template, or somebody changed it since.
-        return Step(Restart(_forward(facts, roll)), replace(roll, restarted=now))
+        return Step(Restart(_forward(facts, roll)), replace(roll, restarted=now, ready=None))
+    if facts.ready and roll.ready is None:
+        # What was in service is not taken back because it breaks before it was asked.
+        roll = replace(roll, ready=now)
     if facts.ready and facts.answer == (roll.to.version, roll.to.school_year):
         return Step(Done(), replace(roll, phase=RollPhase.DONE, completed=now, message=""))
     if facts.refused is not None:
         return _go_back(facts, roll, now, f"The volume could not be made ready: {facts.refused}")
-    ends = roll.restarted + wish.deadline
     if now < ends:
         return Step(Wait(ends), roll)
-    if facts.was_ready and not (facts.ready and facts.answer is not None):
+    if roll.ready is not None and not (facts.ready and facts.answer is not None):
         message = "It was in service in time, and could not be asked what it serves"
         return Step(Done(), replace(roll, phase=RollPhase.DONE, completed=now, message=message))
     return _go_back(facts, roll, now, _why_not(facts, roll, wish.deadline))
@@ -291,7 +291,7 @@ def _rolling_back(wish: Wish, facts: RollFacts, roll: Roll, now: datetime) -> St
     back = _backward(facts, roll)
     there = facts.template
     if there.runs != back.runs or (back.restore is not None and there.restore != back.restore):
-        return Step(RollBack(back), replace(roll, restarted=now))
+        return Step(RollBack(back), replace(roll, restarted=now, ready=None))
     ended = replace(roll, phase=RollPhase.ROLLED_BACK, completed=now)
     if facts.ready and facts.answer == (roll.from_.version, roll.from_.school_year):
         return Step(RolledBack(), ended)
@@ -303,7 +303,7 @@ def _rolling_back(wish: Wish, facts: RollFacts, roll: Roll, now: datetime) -> St
 
 
 def _go_back(facts: RollFacts, roll: Roll, now: datetime, why: str) -> Step:
-    roll = replace(roll, phase=RollPhase.ROLLING_BACK, restarted=now, message=why)
+    roll = replace(roll, phase=RollPhase.ROLLING_BACK, restarted=now, ready=None, message=why)
     return Step(RollBack(_backward(facts, roll)), roll)
 
 

@@ -238,7 +238,8 @@ def with_next_time(history: SnapshotHistory, moment: datetime | None) -> Snapsho
 
 def _attempted(kind: KindHistory, job: SnapshotJob, now: datetime) -> KindHistory:
     # An extra one settles no slot: what the schedule asks for is still taken.
-    slot = kind.last_slot if job.why is Why.REQUESTED else _latest(kind.last_slot, job.slot)
+    extra = job.why in (Why.REQUESTED, Why.ROLLOVER)
+    slot = kind.last_slot if extra else _latest(kind.last_slot, job.slot)
     return replace(kind, last_slot=slot, last_attempt=_seconds(now))
 
 

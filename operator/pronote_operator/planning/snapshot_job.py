@@ -17,6 +17,8 @@ class Why(StrEnum):
     """The newest of several slots that were missed: it stands for all of them."""
     REQUESTED = "Requested"
     """An extra one that a person asked for, kept like its kind."""
+    ROLLOVER = "Rollover"
+    """For a roll to another release or school year, or at the date of the year-end archive."""
 
 
 @dataclass(frozen=True, slots=True)

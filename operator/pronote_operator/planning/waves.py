@@ -83,6 +83,7 @@ class WaveMember:
         took: of a canary: the parts of its last roll that went well.
         ready_since: of a canary: since when it is ready, and not before that roll ended; None while it is not.
         comes: when its next roll falls due; None while one is due or none is coming.
+        hindered: whether a roll is due that it could not begin: its server is not ready. The rollout is not done.
         updated: whether it runs what is due for it.
     """
 
@@ -98,6 +99,7 @@ class WaveMember:
     took: tuple[str, ...] = ()
     ready_since: datetime | None = None
     comes: datetime | None = None
+    hindered: bool = False
     updated: bool = True
 
     @property
@@ -167,21 +169,22 @@ class Waves:
         self._failed: dict[int, dict[str, None]] = {}
         self._lacked: Counter[str] = Counter()
         self._soaks: dict[str, _Soak] = {}
-        self._updated = 0
+        self._updated = self._hindered = 0
         for member in members:
             self.put(member)
 
-    def put(self, member: WaveMember) -> None:
-        """Note what a base is like now."""
+    def put(self, member: WaveMember) -> bool:
+        """Note what a base is like now; whether that is news."""
         before = self._members.get(member.key)
         if before == member:
-            return
+            return False
         if before is not None:
             self._take_out(before)
         self._members[member.key] = member
         if before is None or before.uid != member.uid:
             self._orders[member.key] = order_of(member.uid)
         self._bring_in(member)
+        return True
 
     def remove(self, key: str) -> None:
         """A base is gone, or follows another channel."""
@@ -298,7 +301,7 @@ class Waves:
         return min((moment for moment in (*opens, *ends) if moment > now), default=None)
 
     def _phase(self, rules: Rules, now: datetime, *, halted: bool) -> Phase:
-        pending = bool(self._lines or self._in_flight)
+        pending = bool(self._lines or self._in_flight or self._hindered)
         if not pending and not halted:
             return "Scheduled" if any(comes <= now + TOLD_AHEAD for _, _, comes in self._coming) else "Current"
         if rules.paused:
@@ -307,7 +310,8 @@ class Waves:
             return "Halted"
         if self._canary_time(rules, now):
             return "Canary"
-        if self._in_flight or any(is_open(rules.window, tz, now) for tz in {tz for _, tz, _ in self._lines}):
+        zones = {tz for _, tz, _ in self._lines}
+        if self._in_flight or not zones or any(is_open(rules.window, tz, now) for tz in zones):
             return "Progressing"
         return "Scheduled"
 
@@ -333,6 +337,7 @@ class Waves:
         if member.comes is not None and not member.broken and not member.waits and not member.in_flight:
             self._coming[member.canary, member.tz, member.comes] += 1
         self._updated += member.updated
+        self._hindered += member.hindered and not member.broken
         if member.canary and not member.broken:
             self._lacked.update(_ahead(member))
             for part in member.took:
@@ -355,6 +360,7 @@ class Waves:
             if not self._coming[member.canary, member.tz, member.comes]:
                 del self._coming[member.canary, member.tz, member.comes]
         self._updated -= member.updated
+        self._hindered -= member.hindered and not member.broken
         if member.canary and not member.broken:
             for part in _ahead(member):
                 self._lacked[part] -= 1

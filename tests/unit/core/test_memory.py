@@ -1,4 +1,4 @@
-"""What the operator remembers: bodies, children, whose turn it is, signs of life."""
+"""What the operator remembers: bodies, children, signs of life."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from hypothesis import strategies as st
 from pronote_operator.cluster.kinds import CHILD_KINDS, CONFIG_MAPS, SECRETS
 from pronote_operator.cluster.pulse import Pulse
 from pronote_operator.handlers.book import ChildBook
-from pronote_operator.handlers.fleet import Fleet, Member
 from pronote_operator.handlers.keys import Key, base_key
 from pronote_operator.handlers.store import ObjectStore
-from pronote_operator.planning.turns import Candidate
 
 KEY = base_key("schools", "jean-moulin")
 
@@ -116,46 +114,6 @@ class TestBook:
         assert not book.knows(SECRETS, "others")
         book.unlisted(SECRETS, "schools")
         assert not book.knows(SECRETS, "schools")
-
-
-def member(name: str, desired: str, due: str, *, settled: bool = True) -> Member:
-    candidate = Candidate(key=f"schools/{name}", uid=name, desired=desired, current=desired, due=due, settled=settled)
-    return Member("stable", candidate, desired, due, ready=settled, in_service=settled, stalled=False)
-
-
-class TestFleet:
-    def test_nobody_gets_a_turn_before_everybody_is_known(self) -> None:
-        fleet = Fleet(on_change=lambda _: None, on_turn=lambda _: None)
-        fleet.put(base_key("schools", "a"), member("a", "1", "2"))
-        assert fleet.turn("stable") is None
-        fleet.complete = True
-        assert fleet.turn("stable") == base_key("schools", "a")
-
-    @given(st.integers(2, 12))
-    def test_bases_roll_one_at_a_time_until_all_have_the_release(self, count: int) -> None:
-        turns: list[Key] = []
-        fleet = Fleet(on_change=lambda _: None, on_turn=turns.append)
-        names = [f"base-{number}" for number in range(count)]
-        for name in names:
-            fleet.put(base_key("schools", name), member(name, "1", "2"))
-        fleet.complete = True
-        rolled = []
-        while (key := fleet.turn("stable")) is not None:
-            rolled.append(key.name)
-            fleet.put(key, member(key.name, "2", "2", settled=False))
-            assert fleet.turn("stable") == key, "the one in flight keeps the turn"
-            fleet.put(key, member(key.name, "2", "2"))
-        assert sorted(rolled) == sorted(names)
-
-    def test_a_base_that_is_deleted_in_flight_gives_the_turn_on(self) -> None:
-        turns: list[Key] = []
-        fleet = Fleet(on_change=lambda _: None, on_turn=turns.append)
-        fleet.complete = True
-        fleet.put(base_key("schools", "a"), member("a", "2", "2", settled=False))
-        fleet.put(base_key("schools", "b"), member("b", "1", "2"))
-        assert fleet.turn("stable") == base_key("schools", "a")
-        fleet.remove(base_key("schools", "a"))
-        assert turns[-1] == base_key("schools", "b")
 
 
 class TestPulse:

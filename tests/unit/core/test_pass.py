@@ -19,7 +19,10 @@ from pronote_operator.handlers.base import BaseReconciler
 from pronote_operator.handlers.book import ChildBook
 from pronote_operator.handlers.fleet import Fleet
 from pronote_operator.handlers.keys import Key, base_key
+from pronote_operator.handlers.new_years import NewYears
 from pronote_operator.handlers.report import Reporter
+from pronote_operator.handlers.rolling import Rolling
+from pronote_operator.handlers.rollouts import Rollouts
 from pronote_operator.handlers.shared import Shared
 from pronote_operator.handlers.snapshots import SnapshotDesk
 from pronote_operator.handlers.store import ObjectStore
@@ -170,7 +173,22 @@ class Bench:
             clock=lambda: self.now,
         )
         self.shared = shared
-        self.fleet = Fleet(on_change=lambda _: None, on_turn=lambda _: None)
+        self.fleet = Fleet(on_change=lambda _: None)
+        self.rollouts = Rollouts(
+            shared=shared, mark=self.marked.append, on_change=lambda _: None, clock=lambda: self.now
+        )
+        self.new_years = NewYears(self.agents, mark=self.marked.append, refused=self.note_refusal)  # type: ignore[arg-type]
+        self.rolls: list[tuple[str, str]] = []
+        self.rolling = Rolling(
+            client=self.api,  # type: ignore[arg-type]
+            store=self.store,
+            shared=shared,
+            agents=self.agents,  # type: ignore[arg-type]
+            snapshots=self.desk,
+            rollouts=self.rollouts,
+            new_years=self.new_years,
+            ended=lambda channel, result, seconds: self.rolls.append((channel, result)),
+        )
         self.reconcile = BaseReconciler(
             client=self.api,  # type: ignore[arg-type]
             store=self.store,
@@ -179,6 +197,7 @@ class Bench:
             fleet=self.fleet,
             reporter=self.reporter,
             snapshots=self.desk,
+            rolling=self.rolling,
             max_concurrent_restores=1,
             options=BuilderOptions(operator_image="localhost/pronote-operator:dev"),
             agents=self.agents,  # type: ignore[arg-type]
@@ -186,6 +205,9 @@ class Bench:
             on_repair=self.note_repair,
             clock=lambda: self.now,
         )
+
+    async def note_refusal(self, key: Key, year: int, reason: str, message: str) -> None:
+        pass
 
     async def note_repair(self, key: Key, kind: str, name: str, paths: list[str]) -> None:
         self.repaired.append((kind, paths))

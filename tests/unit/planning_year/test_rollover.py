@@ -103,7 +103,7 @@ def test_not_ready_in_time_goes_back_to_the_image_the_year_and_the_archive_befor
 
 
 def test_a_server_that_answers_another_year_goes_back() -> None:
-    wrong = RollFacts(Template(NEW, 2025), ready=True, was_ready=True, answer=("2026.2.5", 2025))
+    wrong = RollFacts(Template(NEW, 2025), ready=True, answer=("2026.2.5", 2025))
     assert isinstance(step(WISH, wrong, restarted(), NOW + 5 * MINUTE).action, Wait)
     found = step(WISH, wrong, restarted(), NOW + 21 * MINUTE)
     assert isinstance(found.action, RollBack)
@@ -117,8 +117,11 @@ def test_a_plan_that_prepare_refused_goes_back_at_once() -> None:
 
 
 def test_what_was_in_service_in_time_is_not_taken_back_because_it_broke_before_it_was_asked() -> None:
-    broke = RollFacts(Template(NEW, 2025), ready=False, was_ready=True)
-    assert step(WISH, broke, restarted(), NOW + 21 * MINUTE).action == Done()
+    seen = step(WISH, RollFacts(Template(NEW, 2025), ready=True), restarted(), NOW + 5 * MINUTE)
+    assert seen.roll is not None
+    assert seen.roll.ready == NOW + 5 * MINUTE
+    broke = RollFacts(Template(NEW, 2025), ready=False)
+    assert step(WISH, broke, seen.roll, NOW + 21 * MINUTE).action == Done()
 
 
 def test_going_back_ends_when_the_old_server_answers() -> None:
@@ -298,7 +301,6 @@ class World:
         return RollFacts(
             self.template,
             ready=ready,
-            was_ready=ready,
             answer=(runs.version, runs.school_year) if ready else None,
             archive=ArchiveState.TAKEN if taken else ArchiveState.MISSING,
             noted=self.annotation,

@@ -1,0 +1,363 @@
+"""Rolling one base: what `planning.outlook` and `planning.rollover` need is fetched, what they say is begun.
+
+The restart itself is the StatefulSet's: the caller builds it with the template that a `Course` names.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pronote_operator.api.base_status import YearBase
+from pronote_operator.api.snapshots import SnapshotKind, parsed_name
+from pronote_operator.api.versionchannel import VersionChannel
+from pronote_operator.builders.names import Names
+from pronote_operator.cluster.agent import AgentError
+from pronote_operator.cluster.client import KubeClient
+from pronote_operator.cluster.kinds import PODS
+from pronote_operator.handlers.agents import Agents
+from pronote_operator.handlers.gathered import Pass
+from pronote_operator.handlers.keys import Key
+from pronote_operator.handlers.new_years import NewYears
+from pronote_operator.handlers.rollouts import Rollouts, text_of
+from pronote_operator.handlers.shared import Shared
+from pronote_operator.handlers.snapshots import SnapshotDesk
+from pronote_operator.handlers.store import ObjectStore
+from pronote_operator.planning.calendar import UnknownZoneError
+from pronote_operator.planning.diagnosis import refused_plan
+from pronote_operator.planning.facts import ClaimFacts, StatefulSetFacts
+from pronote_operator.planning.hashing import canonical_json
+from pronote_operator.planning.outlook import Channel, Outlook, RollingBase, member_of, outlook
+from pronote_operator.planning.restore import is_open
+from pronote_operator.planning.roll import Roll, RollPhase, further, roll_manifest, roll_of
+from pronote_operator.planning.rollover import (
+    ArchiveState,
+    AskArchive,
+    Done,
+    Restart,
+    RollBack,
+    RolledBack,
+    RollFacts,
+    Template,
+    Wait,
+    step,
+    to_annotate,
+)
+from pronote_operator.planning.school_year import School, YearDone, all_done, known_since, noted
+from pronote_operator.planning.selectors import selects
+from pronote_operator.planning.snapshot_history import kind_of
+from pronote_operator.planning.snapshot_job import SnapshotJob, Why
+from pronote_operator.planning.up_to_date import up_to_date
+
+logger = logging.getLogger(__name__)
+
+ANSWER_SECONDS = 2.0
+"""How soon a server or an agent that did not answer is asked again while a roll is under way."""
+ARCHIVE_SECONDS = 15.0
+"""How soon an archive is looked for that was asked for; its end marks the base besides."""
+_ARCHIVES = (SnapshotKind.ARCHIVE, SnapshotKind.YEAR_END_ARCHIVE)
+_RESTARTED = (RollPhase.RESTARTING, RollPhase.ROLLING_BACK)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What a base is to be built with now.
+
+    Args:
+        template: image, school year and, to go back, the restore; None in `restore` leaves that to the spec.
+        roll: the roll under way, or the last one.
+        annotation: what the StatefulSet is to note of it.
+        goes_back: whether the template's restore is the one to have.
+    """
+
+    template: Template
+    roll: Roll | None
+    annotation: str
+    goes_back: bool = False
+
+
+class Rolling:
+    """See the module.
+
+    Args:
+        ended: told of (channel, `done` or `rolled_back`, seconds) at the end of a roll.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: KubeClient,
+        store: ObjectStore,
+        shared: Shared,
+        agents: Agents,
+        snapshots: SnapshotDesk,
+        rollouts: Rollouts,
+        new_years: NewYears,
+        ended: Callable[[str, str, float], None],
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._shared = shared
+        self._agents = agents
+        self._snapshots = snapshots
+        self._rollouts = rollouts
+        self._new_years = new_years
+        self._ended = ended
+
+    async def course(self, outcome: Pass) -> Course:
+        """Decide the next step of a base that has a StatefulSet whose template tells what it runs, and begin it.
+
+        Raises:
+            ApiError: the API server refused.
+        """
+        there = outcome.statefulset
+        assert there is not None, "asked of bases that have one"
+        assert there.runs is not None, "likewise"
+        base = self._base(outcome, there, roll_of(_manifest(outcome)))
+        known = further(base.roll, base.facts.noted)
+        if known is not None and known.phase in _RESTARTED:
+            base = replace(base, facts=await self._with_answer(outcome, there, base.facts))
+        channel, now = self._channel(outcome), outcome.now
+        # From here to the second `put` nothing is awaited: two bases must not take one place.
+        ahead = outlook(base, now)
+        self._put(outcome, ahead, base)
+        may_begin = ahead.member.waits and self._rollouts.may_begin(outcome.key, channel, now)
+        found = step(replace(ahead.wish, may_begin=may_begin), base.facts, base.roll, now)
+        base = replace(base, roll=found.roll)
+        self._put(outcome, ahead, base)
+        outcome.rolling, outcome.rolled_from = base, there
+        self._tell(outcome, ahead, base, ended=isinstance(found.action, Done | RolledBack) and known != found.roll)
+        template = base.facts.template
+        match found.action:
+            case AskArchive(kind, name):
+                self._snapshots.demand(outcome.key, _job(kind, name, now))
+                outcome.again(ARCHIVE_SECONDS)
+            case Restart(wanted) | RollBack(wanted):
+                template = wanted
+            case Wait(until) if until is not None:
+                outcome.due_at(until)
+        self._see_to_the_year(outcome, ahead, base)
+        if ahead.again is not None:
+            outcome.due_at(ahead.again)
+        annotated = to_annotate(found.roll, base.facts.noted)
+        return Course(
+            template,
+            found.roll,
+            _text(annotated) if annotated is not None else there.roll,
+            goes_back=isinstance(found.action, RollBack),
+        )
+
+    def observe(self, outcome: Pass) -> None:
+        """Say what is known of a base at the end of a pass that did not act on it, or changed it."""
+        there = outcome.statefulset
+        if outcome.rolling is not None and outcome.stalled is None and outcome.rolled_from is there:
+            return  # nothing has changed since
+        if outcome.references is None or there is None or there.runs is None:
+            self._rollouts.remove(outcome.key)
+            return
+        known = outcome.rolling.roll if outcome.rolling is not None else roll_of(_manifest(outcome))
+        base = self._base(outcome, there, known)
+        try:
+            ahead = outlook(base, outcome.now)
+        except UnknownZoneError:
+            self._rollouts.remove(outcome.key)
+            return
+        self._put(outcome, ahead, base)
+        outcome.rolling = base
+        self._tell(outcome, ahead, base, ended=False)
+
+    def forget(self, key: Key) -> None:
+        """A base is gone."""
+        self._rollouts.remove(key)
+        self._new_years.forget(key)
+
+    def reported(self, outcome: Pass) -> None:
+        """The status tells what this pass came to."""
+        self._new_years.told(outcome.key, outcome.year_made)
+
+    def _base(self, outcome: Pass, there: StatefulSetFacts, roll: Roll | None) -> RollingBase:
+        base, references = outcome.base, outcome.references
+        assert references is not None, "resolved before"
+        assert there.runs is not None, "asked of such only"
+        channel = self._channel(outcome)
+        spec = channel.spec
+        noted_roll = _noted(there)
+        names = self._snapshots.names(base, outcome.key)
+        flying = further(roll, noted_roll)
+        taken = flying is not None and flying.snapshot is not None and flying.snapshot in names
+        ready_since = outcome.ready_since
+        return RollingBase(
+            key=text_of(outcome.key),
+            uid=base.metadata.uid,
+            calendar=references.calendar,
+            canary=spec.rollout.canary is not None and selects(spec.rollout.canary.selector, base.metadata.labels),
+            channel=Channel(
+                uid=channel.metadata.uid,
+                generation=channel.metadata.generation,
+                releases=spec.releases,
+                window=spec.rollout.window,
+                deadline=dt.timedelta(minutes=spec.rollout.progress_deadline_minutes),
+            ),
+            school=self._school(outcome, there.runs.school_year, names),
+            facts=RollFacts(
+                template=Template(there.runs, there.new_year_from, there.restore),
+                in_service=base.spec.in_service,
+                has_pod=there.replicas > 0,
+                suspended=base.spec.suspend,
+                ready=there.ready,
+                archive=ArchiveState.TAKEN if taken else ArchiveState.MISSING,
+                busy=is_open(base.spec.restore, base.status.restore),
+                newest_archive=_newest_archive(names),
+                noted=noted_roll,
+            ),
+            roll=roll,
+            stalled=outcome.stalled is not None,
+            ready_since=ready_since if there.ready else None,
+        )
+
+    def _school(self, outcome: Pass, serves: int, names: Sequence[str]) -> School:
+        base, references = outcome.base, outcome.references
+        assert references is not None, "resolved before"
+        settled, policy = base.status.settled_years, base.spec.school_year
+        created = base.metadata.creation_timestamp or outcome.now
+        return School(
+            dates=self._channel(outcome).spec.calendars[references.calendar],
+            tz=base.spec.time_zone,
+            known_since=known_since(created, base.status.bases),
+            serves=serves,
+            years=base.status.bases,
+            done=YearDone(settled.archived, settled.prepared, settled.turned),
+            snapshots=names,
+            pin=policy.pin,
+            new_base=policy.new_base,
+        )
+
+    async def _with_answer(self, outcome: Pass, there: StatefulSetFacts, facts: RollFacts) -> RollFacts:
+        """The same with what the server answers, or with what `prepare` refused."""
+        if there.ready:
+            try:
+                return replace(facts, answer=await (await self._agents.of(outcome.key)).info())
+            except AgentError as error:
+                logger.info("%s: what it serves cannot be told yet: %s", outcome.key, error)
+                outcome.again(ANSWER_SECONDS)
+                return facts
+        if there.replicas == 0 or there.revision is None:
+            return facts
+        pod = await self._client.get(PODS, outcome.key.namespace, Names(outcome.key.name).pod)
+        labels = (pod or {}).get("metadata", {}).get("labels") or {}
+        if pod is None or labels.get("controller-revision-hash") != there.revision:
+            return facts
+        refused = refused_plan(pod)
+        return facts if refused is None else replace(facts, refused=refused.message)
+
+    def _see_to_the_year(self, outcome: Pass, ahead: Outlook, base: RollingBase) -> None:
+        """Have the year-end archive taken and the empty base made whose dates have come: neither disturbs anybody."""
+        facts = base.facts
+        if not (facts.ready and facts.in_service) or facts.busy or (base.roll is not None and base.roll.in_flight):
+            return
+        if (archive := ahead.year.archive) is not None:
+            self._snapshots.demand(outcome.key, _job(SnapshotKind.YEAR_END_ARCHIVE, archive.name, outcome.now))
+        elif ahead.year.new_base is not None:
+            self._new_years.want(outcome.key, ahead.year.new_base)
+
+    def _tell(self, outcome: Pass, ahead: Outlook, base: RollingBase, *, ended: bool) -> None:
+        """What the status is to say."""
+        roll, school = base.roll, base.school
+        outcome.roll = roll_manifest(roll) if roll is not None else None
+        outcome.up_to_date = up_to_date(base, ahead)
+        done = noted(
+            school.done,
+            archived=all_done(replace(school, years=(), done=YearDone())).archived,
+            prepared=max((year.school_year for year in school.years if year.state == "Prepared"), default=None),
+        )
+        if roll is not None and ended:
+            self._end(outcome, roll)
+        done = noted(done, turned=outcome.turned)
+        outcome.year_made = self._new_years.made(outcome.key)
+        if outcome.year_made is not None:
+            done = noted(done, prepared=int(outcome.year_made["schoolYear"]))
+        outcome.settled_years = {
+            name: year
+            for name, year in (("archived", done.archived), ("prepared", done.prepared), ("turned", done.turned))
+            if year is not None
+        }
+
+    def _end(self, outcome: Pass, roll: Roll) -> None:
+        assert outcome.references is not None, "resolved before"
+        seconds = (outcome.now - roll.started).total_seconds()
+        self._ended(outcome.references.channel, "rolled_back" if roll.failed else "done", max(seconds, 0.0))
+        outcome.must_ask_years = roll.turns_year
+        if roll.turns_year and not roll.failed:
+            outcome.turned = roll.to.school_year
+
+    def _put(self, outcome: Pass, ahead: Outlook, base: RollingBase) -> None:
+        assert outcome.references is not None, "resolved before"
+        if outcome.key in self._store:
+            self._rollouts.put(outcome.key, outcome.references.channel, base.calendar, member_of(base, ahead))
+
+    def _channel(self, outcome: Pass) -> VersionChannel:
+        assert outcome.references is not None, "resolved before"
+        return self._shared.channels[outcome.references.channel]
+
+
+async def years_on_volume(outcome: Pass, agents: Agents) -> None:
+    """Ask what the data volume holds, where the status cannot know it.
+
+    Only then: after a turn, and on a volume that is older than its base. A new volume holds the base that it was made
+    with, and to ask thousands of new bases would be a storm for nothing.
+    """
+    there, told = outcome.statefulset, outcome.base.status.bases
+    if there is None or not there.ready or there.runs is None:
+        return
+    serves, roll = there.runs.school_year, outcome.base.status.roll
+    known = any(one.school_year == serves and one.created_time is not None for one in told)
+    turned = roll is not None and roll.from_.school_year != roll.to.school_year
+    if not outcome.must_ask_years and (known or not (turned or _on_older_volume(outcome))):
+        return
+    try:
+        found = await (await agents.of(outcome.key)).years()
+        outcome.years = tuple(YearBase.model_validate(one) for one in found)
+    except (AgentError, ValueError) as error:
+        logger.info("%s: which years are on its volume cannot be told yet: %s", outcome.key, error)
+        outcome.again(ANSWER_SECONDS if outcome.must_ask_years else 30.0)
+
+
+def _on_older_volume(outcome: Pass) -> bool:
+    claim = outcome.children.known("PersistentVolumeClaim", Names(outcome.key.name).data_claim)
+    created = outcome.base.metadata.creation_timestamp
+    return (
+        isinstance(claim, ClaimFacts)
+        and bool(claim.created)
+        and created is not None
+        and dt.datetime.fromisoformat(claim.created) < created
+    )
+
+
+def _manifest(outcome: Pass) -> Mapping[str, Any] | None:
+    roll = outcome.base.status.roll
+    return roll.to_manifest() if roll is not None else None
+
+
+def _noted(there: StatefulSetFacts) -> Roll | None:
+    try:
+        return roll_of(json.loads(there.roll)) if there.roll else None
+    except ValueError:
+        return None
+
+
+def _text(roll: Roll) -> str:
+    return canonical_json(roll_manifest(roll))
+
+
+def _newest_archive(names: Sequence[str]) -> str | None:
+    archives = [name for name in names if kind_of(name) in _ARCHIVES]
+    return max(archives, key=lambda name: parsed_name(name)[1], default=None)
+
+
+def _job(kind: SnapshotKind, name: str, now: dt.datetime) -> SnapshotJob:
+    slot = parsed_name(name)[1]
+    return SnapshotJob(kind, name, slot, slot, now, Why.ROLLOVER)
