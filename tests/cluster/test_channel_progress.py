@@ -18,6 +18,7 @@ ROLL_SECONDS = 240.0
 UNTOUCHED_SECONDS = 20.0
 """How long a release that does not start is watched: a second base would have been told of it within one."""
 PASSWORD = "Rentree-2026-cahier"
+ROLLOUT = {"maxConcurrent": 1, "maxFailures": 0, "progressDeadlineMinutes": 1}
 ABSENT_IMAGE = "localhost/there-is-no-such-image:1"
 
 
@@ -40,9 +41,12 @@ class Fleet:
     counted: list[tuple[str, int]] = field(default_factory=list)
     claims: list[dict[str, Any]] = field(default_factory=list)
 
-    def give(self, *versions: str, **spec: Any) -> None:
-        """Give the channel its releases."""
-        self.stage.kube.apply(channel(self.channel, *versions, **spec))
+    def give(self, *versions: str, bad: str | None = None, **spec: Any) -> None:
+        """Give the channel its releases, the last of them perhaps with an image that is not there."""
+        given = channel(self.channel, *versions, rollout=ROLLOUT, **spec)
+        if bad is not None:
+            given["spec"]["releases"].append(release(bad, len(versions), ABSENT_IMAGE))
+        self.stage.kube.apply(given)
 
     @property
     def status(self) -> dict[str, Any]:
@@ -111,7 +115,7 @@ def fleet(stage: Stage, space: str) -> Iterator[Fleet]:
     """In service, each with a teacher; their operator serves the whole cluster, as only such a one counts bases."""
     names = ("one", "two", "three")
     schools = [School(stage.cluster, stage.kube, space, name, {"versionChannel": space}) for name in names]
-    stage.kube.apply(channel(space))
+    stage.kube.apply(channel(space, rollout=ROLLOUT))
     try:
         with stage.operator(space, watch_namespaces="") as operator:
             operator.wait_leading()
@@ -150,36 +154,52 @@ def test_a_release_goes_through_the_fleet_one_base_at_a_time_and_is_counted(flee
         assert school.metric(f'pronote_info{{school_year="2026",version="{NEXT_VERSION}"}}') == 1
 
 
-def test_a_release_that_cannot_start_stops_at_the_first_base_and_a_mended_one_goes_on(fleet: Fleet) -> None:
+def test_a_release_that_cannot_start_is_taken_back_and_halts_until_a_mended_one_goes_on(fleet: Fleet) -> None:
     pods = {school.name: school.pod_uid for school in fleet.schools}
     sets = {school.name: school.child("StatefulSet", school.name)["spec"] for school in fleet.schools}
-    bad = channel(fleet.channel, VERSION)
-    bad["spec"]["releases"].append(release("2026.2.7", 1, ABSENT_IMAGE))
-    fleet.stage.kube.apply(bad)
+    fleet.give(VERSION, bad="2026.2.7")
 
     def said(found: list[Object]) -> bool:
         return any(condition_of(base, "Ready").get("reason") == "ServerNotReady" for base in found)
 
     fleet.look_until(said, 120, "the first base says why it does not start")
-    fleet.look_for(UNTOUCHED_SECONDS)
-    assert len(fleet.down) == 1, f"not Ready at the same time: {fleet.down}"
     (first,) = fleet.down
+    (broken,) = [school for school in fleet.schools if school.name == first]
+    assert "ImagePull" in condition_of(broken.get(), "Ready")["message"]
+    assert fleet.status["updating"] == [f"{broken.namespace}/{first}"]
+
+    def back(found: list[Object]) -> bool:
+        return fleet.status["phase"] == "Halted" and all(
+            condition_of(base, "Ready").get("reason") == "InService" for base in found
+        )
+
+    fleet.look_until(back, 150, "it comes back by itself, and the rollout halts")
+    fleet.look_for(UNTOUCHED_SECONDS)
+    assert fleet.down == {first}, f"not Ready at the same time: {fleet.down}"
     others = [school for school in fleet.schools if school.name != first]
     assert [school.pod_uid for school in others] == [pods[school.name] for school in others]
     assert [school.child("StatefulSet", school.name)["spec"] for school in others] == [
         sets[school.name] for school in others
     ]
-    assert fleet.status["phase"] == "Progressing"
-    assert fleet.status["updating"] == [f"{fleet.schools[0].namespace}/{first}"]
+    assert fleet.status["failed"] == [f"{broken.namespace}/{first}"]
     assert fleet.status["updated"] == 0
-    (broken,) = [school for school in fleet.schools if school.name == first]
-    assert "ImagePull" in condition_of(broken.get(), "Ready")["message"]
+    assert condition_of(broken.get(), "UpToDate")["reason"] == "RolledBack"
 
     fleet.give(VERSION, NEXT_VERSION)
     fleet.look_until(fleet.all_run(NEXT_VERSION), ROLL_SECONDS, "the mended release runs everywhere")
     assert len(fleet.down) == 1, f"not Ready at the same time: {fleet.down}"
     for school in fleet.schools:
         assert "claire" in school.users(), f"data of {school.name}"
+
+
+def test_a_bad_release_that_is_taken_off_the_list_is_gone_back_from_before_its_deadline(fleet: Fleet) -> None:
+    fleet.give(VERSION, bad="2026.2.7")
+    fleet.look_until(lambda _: bool(fleet.status.get("updating")), 60, "the first base goes over")
+    (first,) = fleet.status["updating"]
+    fleet.look_until(lambda _: first.split("/")[1] in fleet.down, 60, "it is restarted")
+    fleet.give(VERSION)
+    fleet.look_until(fleet.all_run(VERSION), 55, "the earlier release runs everywhere")
+    assert len(fleet.down) == 1, f"not Ready at the same time: {fleet.down}"
 
 
 def test_a_paused_channel_gives_nobody_a_turn_and_goes_on_when_it_is_let(fleet: Fleet) -> None:

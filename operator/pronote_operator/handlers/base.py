@@ -432,7 +432,7 @@ def _simple_children(ctx: BuildContext, authority: str) -> list[Wanted]:
 
 
 def _statefulset(ctx: BuildContext) -> Wanted:
-    inputs = [roll_inputs(ctx), ctx.base.spec.in_service, ctx.owner_reference(), ctx.loaded]
+    inputs = [roll_inputs(ctx), ctx.base.spec.in_service, ctx.owner_reference(), ctx.loaded, ctx.roll]
     return Wanted(
         "StatefulSet",
         ctx.names.statefulset,

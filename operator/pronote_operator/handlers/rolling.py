@@ -264,7 +264,7 @@ class Rolling:
             return
         if (archive := ahead.year.archive) is not None:
             self._snapshots.demand(outcome.key, _job(SnapshotKind.YEAR_END_ARCHIVE, archive.name, outcome.now))
-        elif ahead.year.new_base is not None:
+        elif ahead.year.new_base is not None and self._new_years.made(outcome.key) is None:
             self._new_years.want(outcome.key, ahead.year.new_base)
 
     def _tell(self, outcome: Pass, ahead: Outlook, base: RollingBase, *, ended: bool) -> None:

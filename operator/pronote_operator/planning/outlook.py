@@ -102,7 +102,15 @@ def outlook(base: RollingBase, now: datetime) -> Outlook:
     release = release_plan(channel.releases, tz, now, (there.version, there.image))
     alone = (release.version is None) != (year.turn is None)
     due = roll_due(there, release, year, now, closes(channel.window, tz, now) if alone else None)
-    wish = Wish(base.uid, channel.uid, channel.generation, due.target, may_begin=False, deadline=channel.deadline)
+    wish = Wish(
+        base.uid,
+        channel.uid,
+        channel.generation,
+        due.target,
+        may_begin=False,
+        deadline=channel.deadline,
+        withdrawn=_withdrawn(base),
+    )
     times = (moment for moment in (year.again, release.next, due.comes) if moment is not None and moment > now)
     return Outlook(year, release, due, wish, _member(base, year, release, due, wish), min(times, default=None))
 
@@ -141,6 +149,14 @@ def _member(base: RollingBase, year: YearPlan, release: ReleasePlan, due: RollDu
         hindered=hindered,
         updated=not flying and due.target is None and year.turn is None and release.case is ReleaseCase.CURRENT,
     )
+
+
+def _withdrawn(base: RollingBase) -> bool:
+    roll = further(base.roll, base.facts.noted)
+    if roll is None or (roll.from_.version, roll.from_.image) == (roll.to.version, roll.to.image):
+        return False
+    listed = ((release.version, release.image) for release in base.channel.releases)
+    return (roll.to.version, roll.to.image) not in listed
 
 
 def _parts(there: Target, to: Target, calendar: str, *, pinned: bool) -> tuple[str, ...]:

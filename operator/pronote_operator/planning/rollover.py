@@ -92,6 +92,7 @@ class Wish:
         due: what it should run, None for what it runs.
         may_begin: whether its turn has come (see `waves`): asked for a base that is in service and in no roll.
         deadline: how long a restart may take.
+        withdrawn: whether the channel does not list any more what the roll in flight brings.
     """
 
     uid: str
@@ -100,6 +101,7 @@ class Wish:
     due: Target | None
     may_begin: bool
     deadline: timedelta
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +280,9 @@ def _restarting(wish: Wish, facts: RollFacts, roll: Roll, now: datetime) -> Step
         return Step(Done(), replace(roll, phase=RollPhase.DONE, completed=now, message=""))
     if facts.refused is not None:
         return _go_back(facts, roll, now, f"The volume could not be made ready: {facts.refused}")
+    if wish.withdrawn and not facts.ready and roll.ready is None:
+        # Whoever takes a bad release off the list does not want to wait until it is found to be bad everywhere.
+        return _go_back(facts, roll, now, "The channel does not list the release any more")
     if now < ends:
         return Step(Wait(ends), roll)
     if roll.ready is not None and not (facts.ready and facts.answer is not None):

@@ -40,6 +40,7 @@ class MemoryApi:
         self.sent: list[tuple[str, str]] = []
         self.fail_on: set[tuple[str, str]] = set()
         self.namespace_ends = False
+        self.gets_ready: Callable[[Object], bool] = lambda _: True
         self._version = 100
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
@@ -81,7 +82,12 @@ class MemoryApi:
         kept["metadata"] |= {"resourceVersion": str(self._version), "generation": 1}
         if kept["kind"] == "StatefulSet":
             revisions = {"currentRevision": "r1", "updateRevision": "r1"}
-            counts = {"replicas": 1, "readyReplicas": 1, "updatedReplicas": 1}
+            replicas = kept["spec"].get("replicas", 1)
+            counts = {
+                "replicas": replicas,
+                "readyReplicas": replicas * self.gets_ready(kept),
+                "updatedReplicas": replicas,
+            }
             kept["status"] = {"observedGeneration": 1, **revisions, **counts}
         self.objects[kept["kind"], kept["metadata"]["name"]] = kept
         return copy.deepcopy(kept)
@@ -106,6 +112,17 @@ class MemoryAgents:
 
     async def snapshots(self) -> Object:
         return self._answer("snapshots")
+
+    async def info(self) -> tuple[str, int]:
+        answer = self._answer("info")
+        return answer["version"], answer["schoolYear"]
+
+    async def years(self) -> list[Object]:
+        years: list[Object] = self._answer("years")["years"]
+        return years
+
+    async def prepare_year(self, year: int, passing: int) -> Object:
+        return self._answer(f"prepare {year} {passing}")
 
     async def take(self, order: Object, progress: object = None) -> Object:
         return self._answer(f"take {order['name']}", order)

@@ -116,6 +116,17 @@ def test_a_plan_that_prepare_refused_goes_back_at_once() -> None:
     assert isinstance(step(WISH, refused, restarted(), NOW + 2 * MINUTE).action, RollBack)
 
 
+def test_a_release_that_is_taken_off_the_list_is_gone_back_from_before_the_deadline_unless_it_serves() -> None:
+    withdrawn = replace(WISH, due=None, withdrawn=True)
+    stuck = RollFacts(Template(NEW, 2025), ready=False)
+    found = step(withdrawn, stuck, restarted(), NOW + 2 * MINUTE)
+    assert isinstance(found.action, RollBack)
+    assert found.roll is not None
+    assert "does not list" in found.roll.message
+    serves = RollFacts(Template(NEW, 2025), ready=True, answer=("2026.2.5", 2026))
+    assert step(withdrawn, serves, restarted(), NOW + 2 * MINUTE).action == Done()
+
+
 def test_what_was_in_service_in_time_is_not_taken_back_because_it_broke_before_it_was_asked() -> None:
     seen = step(WISH, RollFacts(Template(NEW, 2025), ready=True), restarted(), NOW + 5 * MINUTE)
     assert seen.roll is not None

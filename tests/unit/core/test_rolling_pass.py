@@ -1,0 +1,369 @@
+"""A base on its way to a release and a school year, pass by pass, also when the operator is killed at any request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from pronote_operator.api.snapshots import parsed_name
+from pronote_operator.builders.names import ANNOTATION_ROLL
+from pronote_operator.cluster.agent import AgentError
+from pronote_operator.cluster.kinds import BY_KIND
+from tests.unit.core.test_pass import KEY, Bench, MemoryApi
+
+Object = dict[str, Any]
+OLD, NEW = "2026.2.5", "2026.2.6"
+CALENDAR = {"yearEndArchive": "07-01", "newBase": "08-15", "switchover": "08-26"}
+MINUTE = dt.timedelta(minutes=1)
+MOST_PASSES = 60
+
+
+def release(version: str, comes: str | None = None) -> Object:
+    return {"version": version, "image": f"localhost/pronote-server:{version}", **({"from": comes} if comes else {})}
+
+
+def version_of(statefulset: Object) -> str:
+    labels: dict[str, str] = statefulset["spec"]["template"]["metadata"]["labels"]
+    return labels["pronote.hosting/version"]
+
+
+class Killed(BaseException):
+    """The operator ends here."""
+
+
+class School:
+    """One base, what stands on its volume, and operators that may be killed.
+
+    Args:
+        broken: versions whose server never gets ready.
+        kill_at: at which request to the API server or the agent the operator is killed, once.
+    """
+
+    def __init__(self, created: str = "2026-06-01T08:00:00Z", **spec: Any) -> None:
+        self.broken: set[str] = set()
+        self.archives: list[str] = []
+        self.years = [2025]
+        self.prepared: list[str] = []
+        self.requests = 0
+        self.kill_at: int | None = None
+        self.after = False
+        self.channel: Object = {"releases": [release(OLD)], "calendars": {"metropole": CALENDAR}}
+        self.generation = 1
+        self.created, self.spec = created, {"schoolYear": {"pin": 2025}, **spec}
+        self.templates: list[Object] = []
+        self.worker: asyncio.Task[None] | None = None
+        self.bench = Bench(created=created, **self.spec)
+        self.api = self.bench.api
+        self.api.gets_ready = lambda found: version_of(found) not in self.broken
+        self.now = dt.datetime(2026, 6, 1, 8, 30, tzinfo=dt.UTC)
+        self._start()
+
+    def _start(self) -> None:
+        """Another operator, which remembers nothing, over the same objects."""
+        bench = Bench(created=self.created, **self.spec)
+        body = self.api.base
+        bench.api = self.api
+        for part in (bench.reporter, bench.reconcile, bench.rolling):
+            part._client = self.api  # type: ignore[assignment]
+        bench.store.put(
+            KEY, {**body, "metadata": {**body["metadata"], "resourceVersion": str(self.api.next_version())}}
+        )
+        bench.agents.script = self._agent
+        for (kind, _), child in self.api.objects.items():
+            bench.book.seen(BY_KIND[kind], child)
+        bench.rollouts.complete = True
+        self.bench = bench
+        self._channel()
+        self.worker = asyncio.get_running_loop().create_task(self._work())
+        self._intercept(self.api)
+
+    def _intercept(self, api: MemoryApi) -> None:
+        for verb in ("apply", "apply_new", "apply_status"):
+            whole = getattr(MemoryApi, verb)
+
+            async def counted(*arguments: Any, whole: Any = whole) -> Any:
+                self._count(before=True)
+                done = await whole(api, *arguments)
+                self._count(before=False)
+                return done
+
+            setattr(api, verb, counted)
+
+    def _count(self, *, before: bool) -> None:
+        if before:
+            self.requests += 1
+        if self.kill_at == self.requests and self.after is not before:
+            self.kill_at = None
+            raise Killed
+
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.bench.desk.run())
+            group.create_task(self.bench.new_years.run())
+
+    def _channel(self) -> None:
+        metadata = {
+            "name": "stable",
+            "uid": "channel",
+            "generation": self.generation,
+            "annotations": {"pronote.hosting/is-default": "true"},
+        }
+        self.bench.shared.put_channel({"metadata": metadata, "spec": self.channel})
+
+    def give(self, *releases: Object, **members: Any) -> None:
+        """Somebody changes the channel."""
+        self.channel = {**self.channel, **members, "releases": list(releases) or self.channel["releases"]}
+        self.generation += 1
+        self._channel()
+
+    @property
+    def statefulset(self) -> Object:
+        return self.api.objects["StatefulSet", KEY.name]
+
+    @property
+    def plan(self) -> Object:
+        containers = self.statefulset["spec"]["template"]["spec"]["initContainers"]
+        environment = {one["name"]: one["value"] for one in containers[0]["env"]}
+        plan: Object = json.loads(environment["PRONOTE_DATA_PLAN"])
+        return plan
+
+    @property
+    def version(self) -> str:
+        return version_of(self.statefulset)
+
+    def _agent(self, question: str, order: Object) -> Object:
+        verb, _, rest = question.partition(" ")
+        self._count(before=True)
+        answer = self._answer(verb, rest)
+        self._count(before=False)
+        return answer
+
+    def _answer(self, verb: str, rest: str) -> Object:
+        if self.version in self.broken:
+            raise AgentError("Unreachable", "no pod is ready")
+        match verb:
+            case "take":
+                if rest not in self.archives:
+                    self.archives.append(rest)
+                return self._kept(rest)
+            case "info":
+                return {"version": self.version, "schoolYear": self.plan["schoolYear"]}
+            case "prepare":
+                self.prepared.append(rest)
+                year = int(rest.split()[0])
+                self.years = sorted({*self.years, year})
+                return {"schoolYear": year, "state": "Prepared", "createdTime": None}
+            case "years":
+                return {"years": [self._year(year) for year in self.years]}
+            case "preparation":
+                return {"restores": []}
+        return {"snapshots": [self._kept(name) for name in self.archives]}
+
+    def _year(self, year: int) -> Object:
+        state = "InService" if year == self.plan["schoolYear"] else "Kept"
+        return {"schoolYear": year, "state": state, "createdTime": "2026-06-01T08:00:00Z"}
+
+    def _kept(self, name: str) -> Object:
+        return {"name": name, "takenTime": parsed_name(name)[1].isoformat(), "damaged": False}
+
+    def _kubelet(self) -> None:
+        """The pod of the template in force, seen by the watch."""
+        found = self.api.objects.get(("StatefulSet", KEY.name))
+        if found is None:
+            return
+        if not self.templates or self.templates[-1] != found["spec"]["template"]:
+            self.templates.append(found["spec"]["template"])
+            self.years = sorted({*self.years, self.plan["schoolYear"]})
+
+    async def stop(self) -> None:
+        """What the operator has begun ends with it."""
+        assert self.worker is not None, "started when made"
+        self.worker.cancel()
+        with contextlib.suppress(BaseException):
+            await self.worker
+
+    async def passes(self, count: int = 8) -> School:
+        """So many passes, a tick of the loop after each for what they have begun."""
+        for _ in range(count):
+            self.bench.now = self.now
+            try:
+                self._kubelet()
+                await self.bench.reconcile(KEY)
+                for _ in range(6):
+                    await asyncio.sleep(0)
+                if self.worker is not None and self.worker.done():
+                    raise Killed
+            except Killed:
+                await self.stop()
+                self._start()
+        return self
+
+    async def at(self, moment: str, count: int = 8) -> School:
+        self.now = dt.datetime.fromisoformat(moment)
+        return await self.passes(count)
+
+    async def after_minutes(self, minutes: float, count: int = 8) -> School:
+        self.now += minutes * MINUTE
+        return await self.passes(count)
+
+    @property
+    def roll(self) -> Object:
+        found: Object = self.api.base["status"].get("roll", {})
+        return found
+
+    @property
+    def up_to_date(self) -> str:
+        conditions = self.api.base["status"]["conditions"]
+        reason: str = next(one["reason"] for one in conditions if one["type"] == "UpToDate")
+        return reason
+
+
+@pytest.fixture
+async def school() -> AsyncIterator[School]:
+    made = School()
+    yield await made.passes()
+    await made.stop()
+
+
+async def test_a_release_costs_one_archive_and_one_restart_and_the_server_confirms_it(school: School) -> None:
+    assert (school.version, school.up_to_date, school.roll) == (OLD, "Current", {})
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"))
+    await school.passes()
+    assert (school.version, school.up_to_date) == (NEW, "Current")
+    assert len(school.templates) == 2
+    (archive,) = school.archives
+    assert archive.startswith("archive-2026")
+    roll = school.roll
+    assert (roll["phase"], roll["snapshot"], roll["to"]["version"]) == ("Done", archive, NEW)
+    noted = json.loads(school.statefulset["metadata"]["annotations"][ANNOTATION_ROLL])
+    assert noted == roll
+    assert school.bench.rolls == [("stable", "done")]
+    assert archive in school.api.base["status"]["snapshots"]["names"]
+    sent = len(school.api.sent)
+    await school.passes()
+    assert len(school.api.sent) == sent, "with nothing to do nothing is sent"
+
+
+async def test_a_release_that_never_gets_ready_is_taken_back_once_and_not_tried_again(school: School) -> None:
+    school.broken.add(NEW)
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"))
+    await school.passes()
+    assert (school.version, school.up_to_date, school.roll["phase"]) == (NEW, "Rolling", "Restarting")
+    await school.after_minutes(21)
+    assert (school.version, school.up_to_date, school.roll["phase"]) == (OLD, "RolledBack", "RolledBack")
+    (archive,) = school.archives
+    assert school.plan["restore"] == {"requestId": f"rollback-{school.roll['id']}", "snapshot": archive}
+    assert school.bench.rolls == [("stable", "rolled_back")]
+    await school.after_minutes(60)
+    assert len(school.templates) == 3, "there and back"
+
+    school.broken.clear()
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"), paused=False)
+    await school.passes()
+    assert (school.version, school.roll["phase"]) == (NEW, "Done"), "a changed channel lets it be tried again"
+    assert "rollback-" in school.plan["restore"]["requestId"], "it stays in the plan: to take it out would be a restart"
+
+
+async def test_a_bad_release_that_is_taken_off_the_list_is_gone_back_from_at_once(school: School) -> None:
+    school.broken.add(NEW)
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"))
+    await school.passes()
+    assert school.version == NEW
+    school.give(release(OLD))
+    await school.passes()
+    assert (school.version, school.up_to_date, school.roll["phase"]) == (OLD, "Current", "RolledBack")
+
+
+async def test_a_restore_that_was_carried_out_before_a_roll_was_taken_back_is_not_asked_for_again(
+    school: School,
+) -> None:
+    snapshot = "archive-20260601T0830Z"
+    done = {"requestId": "r1", "phase": "Succeeded", "snapshot": snapshot, "completedTime": "2026-06-01T08:20:00Z"}
+    school.bench.replace(
+        {**school.api.base["spec"], "restore": {"requestId": "r1", "snapshot": snapshot}},
+        {**school.api.base["status"], "restore": done},
+    )
+    await school.passes()
+    school.broken.add(NEW)
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"))
+    await school.passes()
+    await school.after_minutes(21)
+    restarts = len(school.templates)
+    assert school.roll["phase"] == "RolledBack"
+    assert school.plan["restore"]["requestId"].startswith("rollback-")
+    await school.after_minutes(5)
+    assert len(school.templates) == restarts
+
+
+async def test_the_year_turns_by_its_three_dates_with_one_restart(school: School) -> None:
+    school.bench.replace({**school.api.base["spec"], "schoolYear": {}}, school.api.base["status"])
+    await school.at("2026-07-01T06:00:00Z")
+    (archive,) = school.archives
+    assert archive.startswith("archive-annuelle-20260630T22")
+    assert school.api.base["status"]["settledYears"] == {"archived": 2025}
+    await school.at("2026-08-15T06:00:00Z")
+    assert school.prepared == ["2026 2025"]
+    told = school.api.base["status"]
+    assert told["settledYears"] == {"archived": 2025, "prepared": 2026}
+    assert [(one["schoolYear"], one["state"]) for one in told["bases"]] == [(2025, "InService"), (2026, "Prepared")]
+    assert len(school.templates) == 1, "nobody was disturbed so far"
+
+    await school.at("2026-08-26T06:00:00Z")
+    assert (school.plan["schoolYear"], school.plan["newYear"]) == (2026, {"from": 2025})
+    assert len(school.templates) == 2
+    assert len(school.archives) == 2, "what was entered in the summer is kept too"
+    told = school.api.base["status"]
+    assert told["settledYears"] == {"archived": 2025, "prepared": 2026, "turned": 2026}
+    assert [(one["schoolYear"], one["state"]) for one in told["bases"]] == [(2025, "Kept"), (2026, "InService")]
+    assert told["schoolYear"] == 2026
+    sent = len(school.api.sent)
+    await school.passes()
+    assert len(school.api.sent) == sent
+
+
+async def test_a_base_that_was_stopped_takes_what_is_due_when_it_is_started(school: School) -> None:
+    school.bench.ask(inService=False)
+    await school.passes()
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"))
+    await school.passes()
+    assert (school.version, school.up_to_date) == (OLD, "RollPending")
+    school.bench.ask(inService=True)
+    await school.passes()
+    assert (school.version, school.up_to_date) == (NEW, "Current")
+
+
+async def _rolled(kill_at: int | None, *, after: bool, broken: bool) -> School:
+    school = School()
+    await school.passes()
+    before = school.requests
+    if broken:
+        school.broken.add(NEW)
+    school.kill_at, school.after = (before + kill_at if kill_at is not None else None), after
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"))
+    await school.passes(12)
+    await school.after_minutes(21, 12)
+    await school.after_minutes(21, 12)
+    school.requests -= before
+    await school.stop()
+    return school
+
+
+@pytest.mark.parametrize("broken", [False, True])
+async def test_killed_at_any_request_the_end_is_the_same_and_nobody_is_rolled_twice(broken: bool) -> None:
+    whole = await _rolled(None, after=False, broken=broken)
+    assert whole.roll["phase"] == ("RolledBack" if broken else "Done")
+    kills = 0
+    for number in range(1, whole.requests + 1):
+        for after in (False, True):
+            school = await _rolled(number, after=after, broken=broken)
+            kills += school.kill_at is None
+            assert (school.version, school.roll["phase"]) == (whole.version, whole.roll["phase"]), (number, after)
+            assert len(school.templates) == len(whole.templates), (number, after)
+            assert len(school.archives) == 1, (number, after)
+    assert kills >= 2 * (whole.requests - 2), f"{kills} kills at {whole.requests} requests"
