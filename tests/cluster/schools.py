@@ -74,6 +74,7 @@ class School:
 
     Args:
         spec: what it asks for beside the defaults of these tests.
+        labels: of the object.
     """
 
     cluster: Cluster
@@ -81,6 +82,7 @@ class School:
     namespace: str
     name: str = "moulin"
     spec: dict[str, Any] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
 
     @property
     def uai(self) -> str:
@@ -99,7 +101,11 @@ class School:
         return {
             "apiVersion": "pronote.hosting/v1alpha1",
             "kind": BASE,
-            "metadata": {"name": self.name, "namespace": self.namespace},
+            "metadata": {
+                "name": self.name,
+                "namespace": self.namespace,
+                **({"labels": self.labels} if self.labels else {}),
+            },
             "spec": spec | self.spec,
         }
 
@@ -256,9 +262,19 @@ class School:
         )
 
     def log_in(
-        self, folder: Path, username: str, password: str, mode: str = "administratif", machine: str = "PC-TEST"
+        self,
+        folder: Path,
+        username: str,
+        password: str,
+        mode: str = "administratif",
+        machine: str = "PC-TEST",
+        year: int | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Apply the connection parameters and log in, as a person on a machine of the school does."""
+        """Apply the connection parameters and log in, as a person on a machine of the school does.
+
+        Args:
+            year: a past school year, to read; None for the one in service.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "parameters.json"
         file.write_text(self.child("ConfigMap", f"{self.name}-parameters")["data"]["parameters.json"])
@@ -268,4 +284,5 @@ class School:
         address = self.child("Service", f"{self.name}-client")["spec"]["clusterIP"]
         wait_for_answer(address, 49300, ANSWER_SECONDS)
         who = ("--mode", mode, "--username", username, "--machine", machine)
-        return self.client(folder, "login", *who, "--connect", f"{address}:49300", password=password)
+        past = ("--school-year", str(year)) if year is not None else ()
+        return self.client(folder, "login", *who, *past, "--connect", f"{address}:49300", password=password)

@@ -31,11 +31,16 @@ class Door:
 
 @dataclass(frozen=True)
 class Login:
-    """Whom to connect as."""
+    """Whom to connect as.
+
+    Attributes:
+        school_year: a past one, to read; None for the one in service.
+    """
 
     username: str
     password: str = field(repr=False)
     mode: str = "vie-scolaire"
+    school_year: int | None = None
 
 
 class RefusedError(Exception):
@@ -58,14 +63,15 @@ class UnreachableError(Exception):
 class _Connection(http.client.HTTPSConnection):
     """Connects to one address and checks the certificate for another name."""
 
-    def __init__(self, door: Door, context: ssl.SSLContext) -> None:
-        super().__init__(door.host, door.address[1], timeout=REQUEST_SECONDS, context=context)
+    def __init__(self, door: Door, context: ssl.SSLContext, patience: float) -> None:
+        super().__init__(door.host, door.address[1], timeout=patience, context=context)
         self._door = door
+        self._patience = patience
         self._tls = context
 
     def connect(self) -> None:
         """Open the connection."""
-        plain = socket.create_connection(self._door.address, timeout=REQUEST_SECONDS)
+        plain = socket.create_connection(self._door.address, timeout=self._patience)
         try:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.sock = self._tls.wrap_socket(plain, server_hostname=self._door.host)
@@ -75,12 +81,16 @@ class _Connection(http.client.HTTPSConnection):
 
 
 class SchoolClient:
-    """One Client: a connection, which is opened again after it broke, and a session. For one thread."""
+    """One Client: a connection, which is opened again after it broke, and a session. For one thread.
 
-    def __init__(self, door: Door, login: Login) -> None:
+    Args:
+        patience: seconds after which an answer counts as none.
+    """
+
+    def __init__(self, door: Door, login: Login, *, patience: float = REQUEST_SECONDS) -> None:
         self._login = login
         self._context = ssl.create_default_context(cafile=str(door.ca))
-        self._connection = _Connection(door, self._context)
+        self._connection = _Connection(door, self._context, patience)
         self._session: str | None = None
 
     def log_in(self) -> None:
@@ -91,7 +101,10 @@ class SchoolClient:
             UnreachableError: no answer.
         """
         self._session = None
-        body = {"username": self._login.username, "password": self._login.password, "mode": self._login.mode}
+        login = self._login
+        body: dict[str, object] = {"username": login.username, "password": login.password, "mode": login.mode}
+        if login.school_year is not None:
+            body["schoolYear"] = login.school_year
         self._session = self._ask("POST", "/client/v1/login", body)["session"]
 
     def add_absence(self, pupil: int, start_time: str, minutes: int, reason: str) -> dict[str, Any]:
@@ -103,6 +116,15 @@ class SchoolClient:
         """
         body = {"pupil": pupil, "startTime": start_time, "minutes": minutes, "reason": reason}
         return self._asked("POST", "/client/v1/absences", body)
+
+    def years(self) -> dict[int, str]:
+        """The school years with their state, `InService` or `Kept`; it takes no login.
+
+        Raises:
+            RefusedError: the server does not serve yet.
+            UnreachableError: no answer.
+        """
+        return {year["schoolYear"]: year["state"] for year in self._ask("GET", "/client/v1/years")["years"]}
 
     def absences(self) -> list[dict[str, Any]]:
         """Every absence, by id."""

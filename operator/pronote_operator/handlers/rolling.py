@@ -178,6 +178,9 @@ class Rolling:
     def reported(self, outcome: Pass) -> None:
         """The status tells what this pass came to."""
         self._new_years.told(outcome.key, outcome.year_made)
+        base = outcome.rolling
+        if base is not None and _ends(outcome, base.roll):
+            self._put(outcome, outlook(base, outcome.now), base, told=True)
 
     def _base(self, outcome: Pass, there: StatefulSetFacts, roll: Roll | None) -> RollingBase:
         base, references = outcome.base, outcome.references
@@ -294,8 +297,12 @@ class Rolling:
         if roll.turns_year and not roll.failed:
             outcome.turned = roll.to.school_year
 
-    def _put(self, outcome: Pass, ahead: Outlook, base: RollingBase) -> None:
+    def _put(self, outcome: Pass, ahead: Outlook, base: RollingBase, *, told: bool = False) -> None:
         assert outcome.references is not None, "resolved before"
+        if not told and _ends(outcome, base.roll):
+            # Its place is given to the next only when the status tells the end: whoever looks, and an operator that
+            # takes over, would see one in flight too many.
+            base = replace(base, roll=roll_of(_manifest(outcome)), facts=replace(base.facts, noted=None))
         if outcome.key in self._store:
             self._rollouts.put(outcome.key, outcome.references.channel, base.calendar, member_of(base, ahead))
 
@@ -340,6 +347,14 @@ def _on_older_volume(outcome: Pass) -> bool:
 def _manifest(outcome: Pass) -> Mapping[str, Any] | None:
     roll = outcome.base.status.roll
     return roll.to_manifest() if roll is not None else None
+
+
+def _ends(outcome: Pass, roll: Roll | None) -> bool:
+    """Whether a roll has ended that the status still tells as under way."""
+    told = roll_of(_manifest(outcome))
+    return (
+        roll is not None and not roll.in_flight and told is not None and told.in_flight and told.started == roll.started
+    )
 
 
 def _noted(there: StatefulSetFacts) -> Roll | None:

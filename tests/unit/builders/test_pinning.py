@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from pronote_operator.builders.context import BuildContext, Release
 from pronote_operator.builders.names import ANNOTATION_POD_TEMPLATE, ANNOTATION_ROLL_INPUTS
 from pronote_operator.builders.pinning import pinned_template, pinning_annotations, roll_inputs
 from pronote_operator.builders.statefulset import statefulset
+from tests.support.later_version import change_defaults
 from tests.unit.builders.children import context
 from tests.unit.builders.strategies import contexts
 
@@ -30,6 +32,31 @@ def agent_image(manifest: dict[str, Any]) -> str:
 def test_a_newer_operator_keeps_the_template_of_a_running_base() -> None:
     before = statefulset(context())
     assert statefulset(context(options=NEWER), before) == before
+
+
+@given(ctx=contexts(), image=st.sampled_from(["localhost/pronote-operator:dev", "localhost/pronote-operator:next"]))
+def test_a_version_with_other_defaults_keeps_the_template_of_every_running_base(ctx: BuildContext, image: str) -> None:
+    before = statefulset(ctx)
+    later = replace(ctx, agent_image=image, options=replace(ctx.options, operator_image=image))
+    with pytest.MonkeyPatch.context() as patch:
+        change_defaults(patch.setattr)
+        after = statefulset(later, before)
+        anew = template(statefulset(later))
+    # A base out of service that is as it was is no exception: nothing was to be started.
+    assert after == before
+    # And it is another version: what is begun now has nothing of the earlier defaults.
+    old = {container["name"]: container for container in _containers(template(before))}
+    for container in _containers(anew):
+        assert container["env"] != old[container["name"]]["env"]
+        assert container["resources"] != old[container["name"]]["resources"] or container["name"] == "server"
+        probes = [name for name in container if name.endswith("Probe")]
+        assert all(container[probe] != old[container["name"]][probe] for probe in probes)
+    grace = "terminationGracePeriodSeconds"
+    assert anew["spec"][grace] > template(before)["spec"][grace]
+
+
+def _containers(of: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*of["spec"]["initContainers"], *of["spec"]["containers"]]
 
 
 def test_a_base_that_is_rolled_anyway_gets_the_newest_agent() -> None:
