@@ -327,6 +327,20 @@ async def test_the_year_turns_by_its_three_dates_with_one_restart(school: School
     assert len(school.api.sent) == sent
 
 
+async def test_a_pin_to_last_year_brings_its_base_back_with_an_archive_that_is_no_year_end(school: School) -> None:
+    school.bench.replace({**school.api.base["spec"], "schoolYear": {}}, school.api.base["status"])
+    await school.at("2026-08-26T06:00:00Z", 16)
+    assert school.plan["schoolYear"] == 2026
+    await school.after_minutes(60)
+    school.bench.ask(schoolYear={"pin": 2025})
+    await school.passes(12)
+    assert (school.plan["schoolYear"], school.up_to_date, school.roll["phase"]) == (2025, "Current", "Done")
+    assert school.roll["snapshot"].startswith("archive-2026")
+    told = [(one["schoolYear"], one["state"]) for one in school.api.base["status"]["bases"]]
+    assert told == [(2025, "InService"), (2026, "Kept")]
+    assert len(school.templates) == 3
+
+
 async def test_a_base_that_was_stopped_takes_what_is_due_when_it_is_started(school: School) -> None:
     school.bench.ask(inService=False)
     await school.passes()
