@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import aiohttp
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.segment import Segment, SegmentLines
 from rich.text import Text
 
 from pronote_operator.cli.queries import channel_named, fleet_of
@@ -26,8 +27,8 @@ POLL_SECONDS = 2.0
 """Between two looks at the channel: one small GET."""
 LIST_SHARE = 10
 """Between two looks at all bases is so many times what one took: a large fleet is not listed without a pause."""
-_LINES_AROUND = 16
-"""Of the screen: what stands around the rows of the tables."""
+_LINES_BELOW = 3
+"""Of the screen: the footer, an empty line above it, and the cursor's."""
 
 
 def outcome(rollover: Rollover) -> Outcome | None:
@@ -96,16 +97,16 @@ def line(rollover: Rollover) -> str:
 def _shown(zone: str | None, live: bool) -> Iterator[Callable[[Rollover, str], None]]:
     if live:
         console = Console(highlight=False)
-        with Live(console=console, auto_refresh=False, transient=True, vertical_overflow="ellipsis") as screen:
+        with Live(console=console, auto_refresh=False, transient=True) as screen:
 
             def draw(rollover: Rollover, note: str) -> None:
                 now = dt.datetime.now(dt.UTC)
-                most = max(3, (console.height - _LINES_AROUND) // 3)
+                most = max(3, console.height // 6)
                 report = status_shown(rollover, expected_end(rollover, now), now, zone=zone, most=most)
                 footer = Text(
                     note or f"every {POLL_SECONDS:.0f} s, until it is over; Ctrl-C ends this, not the rollover"
                 )
-                screen.update(Group(report, "", footer), refresh=True)
+                screen.update(Group(_fitting(console, report), "", footer), refresh=True)
 
             yield draw
         return
@@ -119,3 +120,11 @@ def _shown(zone: str | None, live: bool) -> Iterator[Callable[[Rollover, str], N
             console.print(f"{rollover.channel.metadata.name}: {told}", markup=False)
 
     yield say
+
+
+def _fitting(console: Console, report: RenderableType) -> RenderableType:
+    """As many lines of it as the screen has room for."""
+    lines, room = console.render_lines(report, pad=False), max(2, console.height - _LINES_BELOW)
+    if len(lines) <= room:
+        return SegmentLines(lines, new_lines=True)
+    return SegmentLines([*lines[: room - 1], [Segment("…")]], new_lines=True)
