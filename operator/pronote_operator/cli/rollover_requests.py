@@ -63,8 +63,8 @@ def resume_request(channel: VersionChannel, managers: tuple[str, ...]) -> PauseR
         why = f": {halted.message}" if halted is not None and halted.message else ""
         raise RefusedError(
             f"channel {name} is not paused, it has halted{why}. It stays halted until its spec is changed: take the "
-            "release out of spec.releases, add a better one after it, or raise spec.rollout.maxFailures. To try the "
-            f"same again once the cause is gone: kubectl pronote rollover pause {name}, then resume"
+            "release out of spec.releases, put a better one in its place, or raise spec.rollout.maxFailures. To try "
+            f"the same again once the cause is gone: kubectl pronote rollover pause {name}, then resume"
         )
     return PauseRequest(None, (f"Channel {name} is not paused.",))
 

@@ -32,8 +32,8 @@ _DOING = {
 _TO_DO = """\
 It has halted: {message}.
 1. See why bases failed: kubectl describe pronotebase NAME -n NAMESPACE
-2. Change the channel's spec: take the release out of its list, add a better one after it, or, when the \
-cause is gone, raise rollout.maxFailures.
+2. Change the channel's spec: take the release out of its list, put a better one in its place, or, when \
+the cause is gone, raise rollout.maxFailures.
 Any change of the spec, `rollover pause` and `rollover resume` too, counts failures anew and has those that \
 failed tried again with what is due then. Nobody who went over is taken back by it. \
 More: docs/runbooks/rollover-halted.md"""
