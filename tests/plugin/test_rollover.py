@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -238,6 +242,22 @@ def test_words_and_channels_are_completed(
     monkeypatch.setattr(completing, "names_of_channels", lambda: ["preview", "stable"])
     found = completing.completions(words)
     assert found == offered if offered is not None else "rollover" in found
+
+
+def test_kubectl_gets_a_line_for_each_word_and_is_told_to_offer_no_files() -> None:
+    program = "from pronote_operator.cli.completing import main; main()"
+    command = [sys.executable, "-c", program, "rollover", "p"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("plan\npause\n:4\n", "")
+
+
+def test_completion_says_nothing_of_what_is_in_the_way(tmp_path: Path) -> None:
+    program = "from pronote_operator.cli.completing import main; main()"
+    command = [sys.executable, "-c", program, "rollover", "status", ""]
+    nowhere = {name: value for name, value in os.environ.items() if not name.startswith("KUBERNETES_")}
+    nowhere |= {"KUBECONFIG": str(tmp_path / "none")}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=nowhere)
+    assert (done.stdout, done.stderr) == (":4\n", "")
 
 
 def test_the_names_of_channels_are_asked_of_the_api_server(plugin: Plugin, api: FakeApi) -> None:

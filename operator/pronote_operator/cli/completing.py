@@ -7,6 +7,7 @@ lines with what could stand there, and then `:` with a number of its own (4: and
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -59,4 +60,5 @@ def completions(words: Sequence[str]) -> list[str]:
 
 def main() -> None:
     """Entry point of `kubectl_complete-pronote`."""
+    logging.disable(logging.WARNING)  # what a library has to say would stand in the middle of the command line
     sys.stdout.write("".join(f"{word}\n" for word in completions(sys.argv[1:])) + f"{_NO_FILES}\n")
