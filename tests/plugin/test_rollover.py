@@ -149,6 +149,9 @@ def test_who_may_not_list_bases_sees_what_the_channel_tells(plugin: Plugin, api:
     assert ended.code == 0
     assert "Bases of all namespaces cannot be listed" in ended.err
     assert "schools/jules-ferry" in ended.out
+    watching = plugin("rollover", "status", "stable", "--watch", "--timeout", "0")
+    for other in (plugin("rollover", "plan", "stable"), watching):
+        assert "Bases of all namespaces cannot be listed" in other.err
     assert "waiting" not in json.loads(plugin("rollover", "status", "stable", "-o", "json").out)
 
 

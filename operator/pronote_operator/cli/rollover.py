@@ -60,6 +60,7 @@ def plan(channel: Channel, output: OutputOption = Output.TABLE, time_zone: TimeZ
 
     _check_zone(time_zone)
     found, now = _looked_at(channel), dt.datetime.now(dt.UTC)
+    _tell_what_is_missing(found)
     end = expected_end(found, now)
     if output is Output.JSON:
         typer.echo(json.dumps(plan_report(found, end), indent=2, ensure_ascii=False))
@@ -96,6 +97,7 @@ def status(
         return await watched(client, channel, zone=time_zone, patience=patience, live=live)
 
     found, outcome = ask(asked) if watch else (_looked_at(channel), None)
+    _tell_what_is_missing(found)
     now = dt.datetime.now(dt.UTC)
     end = expected_end(found, now)
     if output is Output.JSON:
@@ -151,10 +153,12 @@ def _looked_at(name: str) -> Rollover:
     async def asked(client: KubeClient, _: str) -> Rollover:
         return Rollover(await channel_named(client, name), await fleet_of(client, name))
 
-    found = ask(asked)
+    return ask(asked)
+
+
+def _tell_what_is_missing(found: Rollover) -> None:
     if found.fleet is None:
         explain(_NO_FLEET)
-    return found
 
 
 def _check_zone(name: str | None) -> None:
