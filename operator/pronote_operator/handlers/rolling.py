@@ -129,8 +129,8 @@ class Rolling:
         base = replace(base, roll=found.roll)
         self._put(outcome, ahead, base)
         outcome.rolling, outcome.rolled_from = base, there
-        # By what the status tells, and not by what this pass changed: killed between the note on the StatefulSet and that
-        # in the status, the next operator finds the end in the first of them.
+        # By what the status tells, and not by what this pass changed: an operator that is killed between the note on
+        # the StatefulSet and that in the status leaves the end in the first of them.
         told = roll_of(_manifest(outcome))
         ended = found.roll is not None and not found.roll.in_flight and found.roll != told
         self._tell(outcome, ahead, base, ended=ended)
