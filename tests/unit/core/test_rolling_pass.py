@@ -57,6 +57,7 @@ class School:
         self.generation = 1
         self.created, self.spec = created, {"schoolYear": {"pin": 2025}, **spec}
         self.templates: list[Object] = []
+        self.rolls: list[tuple[str, str]] = []
         self.worker: asyncio.Task[None] | None = None
         self.bench = Bench(created=created, **self.spec)
         self.api = self.bench.api
@@ -81,6 +82,7 @@ class School:
         for (kind, _), child in self.api.objects.items():
             bench.book.seen(BY_KIND[kind], child)
         bench.rollouts.complete = True
+        bench.rolls = self.rolls
         self.bench = bench
         self._channel()
         self.worker = asyncio.get_running_loop().create_task(self._work())
@@ -429,10 +431,12 @@ async def test_killed_at_any_request_the_end_is_the_same_and_nobody_is_rolled_tw
     whole = await _rolled(None, after=False, broken=broken, turns=turns)
     assert whole.roll["phase"] == ("RolledBack" if broken else "Done")
     assert whole.plan["schoolYear"] == (2026 if turns and not broken else 2025)
+    assert whole.rolls == [("stable", "rolled_back" if broken else "done")]
     kills = 0
     for number in range(1, whole.requests + 1):
         for after in (False, True):
             school = await _rolled(number, after=after, broken=broken, turns=turns)
             kills += school.kill_at is None
             assert _end(school) == _end(whole), (number, after)
+            assert len(school.rolls) <= 1, (number, after, "is counted once, or by nobody who lived")
     assert kills >= 2 * (whole.requests - 2), f"{kills} kills at {whole.requests} requests"
