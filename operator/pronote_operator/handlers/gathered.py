@@ -195,9 +195,10 @@ class Pass:
             made = YearBase.model_validate(self.year_made)
             known[made.school_year] = made.to_manifest()
         for year, one in known.items():
-            if year != serves and one["state"] == "InService":
-                # The one that the template names is in service; this one was, or will be again.
-                one["state"] = "Kept"
+            if year != serves:
+                # The one that the template names is in service. A later one is never told as kept, as one that was in
+                # service: a roll may only have tried it, and the year would count as turned.
+                one["state"] = "Kept" if year < serves else "Prepared"
         state = "InService" if self.base.spec.in_service else "Kept"
         known[serves] = {**known.get(serves, {"schoolYear": serves}), "state": state}
         return [known[year] for year in sorted(known)]

@@ -20,6 +20,7 @@ from pronote_operator.cluster.agent import AgentError
 from pronote_operator.cluster.client import KubeClient
 from pronote_operator.cluster.kinds import PODS
 from pronote_operator.handlers.agents import Agents
+from pronote_operator.handlers.credentials import tls_facts
 from pronote_operator.handlers.gathered import Pass
 from pronote_operator.handlers.keys import Key
 from pronote_operator.handlers.new_years import NewYears
@@ -37,10 +38,8 @@ from pronote_operator.planning.roll import Roll, RollPhase, further, roll_manife
 from pronote_operator.planning.rollover import (
     ArchiveState,
     AskArchive,
-    Done,
     Restart,
     RollBack,
-    RolledBack,
     RollFacts,
     Template,
     Wait,
@@ -130,7 +129,11 @@ class Rolling:
         base = replace(base, roll=found.roll)
         self._put(outcome, ahead, base)
         outcome.rolling, outcome.rolled_from = base, there
-        self._tell(outcome, ahead, base, ended=isinstance(found.action, Done | RolledBack) and known != found.roll)
+        # By what the status tells, and not by what this pass changed: killed between the note on the StatefulSet and
+        # that in the status, the next operator finds the end in the first of them.
+        told = roll_of(_manifest(outcome))
+        ended = found.roll is not None and not found.roll.in_flight and found.roll != told
+        self._tell(outcome, ahead, base, ended=ended)
         template = base.facts.template
         match found.action:
             case AskArchive(kind, name):
@@ -242,6 +245,8 @@ class Rolling:
     async def _with_answer(self, outcome: Pass, there: StatefulSetFacts, facts: RollFacts) -> RollFacts:
         """The same with what the server answers, or with what `prepare` refused."""
         if there.ready:
+            # What it takes to trust the agent is judged later in a pass, and not yet in an operator's first.
+            await outcome.children.peek("Secret", Names(outcome.key.name).tls_secret, tls_facts)
             try:
                 return replace(facts, answer=await (await self._agents.of(outcome.key)).info())
             except AgentError as error:
