@@ -50,7 +50,7 @@ class School:
         self.archives: list[str] = []
         self.years = [2025]
         self.prepared: list[str] = []
-        self.requests = 0
+        self.requests = self.asked = 0
         self.kill_at: int | None = None
         self.after = False
         self.channel: Object = {"releases": [release(OLD)], "calendars": {"metropole": CALENDAR}}
@@ -144,6 +144,7 @@ class School:
 
     def _agent(self, question: str, order: Object) -> Object:
         verb, _, rest = question.partition(" ")
+        self.asked += 1
         self._count(before=True)
         answer = self._answer(verb, rest)
         self._count(before=False)
@@ -202,8 +203,17 @@ class School:
             await self.worker
 
     async def passes(self, count: int = 8) -> School:
-        """So many passes, a tick of the loop after each for what they have begun."""
+        """So many passes at most, until nothing is asked for any more; a tick of the loop after each.
+
+        Passes come at once, and what waits for a second or two in the world has waited here.
+        """
+        quiet, known = 0, None
         for _ in range(count):
+            asked = (len(self.api.sent), self.asked)
+            quiet = quiet + 1 if asked == known else 0
+            if quiet == 2:
+                break
+            known = asked
             self.bench.now = self.now
             try:
                 self._kubelet()
