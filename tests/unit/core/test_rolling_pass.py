@@ -50,13 +50,14 @@ class School:
         self.archives: list[str] = []
         self.years = [2025]
         self.prepared: list[str] = []
-        self.requests = 0
+        self.requests = self.asked = 0
         self.kill_at: int | None = None
         self.after = False
         self.channel: Object = {"releases": [release(OLD)], "calendars": {"metropole": CALENDAR}}
         self.generation = 1
         self.created, self.spec = created, {"schoolYear": {"pin": 2025}, **spec}
         self.templates: list[Object] = []
+        self.rolls: list[tuple[str, str]] = []
         self.worker: asyncio.Task[None] | None = None
         self.bench = Bench(created=created, **self.spec)
         self.api = self.bench.api
@@ -81,6 +82,7 @@ class School:
         for (kind, _), child in self.api.objects.items():
             bench.book.seen(BY_KIND[kind], child)
         bench.rollouts.complete = True
+        bench.rolls = self.rolls
         self.bench = bench
         self._channel()
         self.worker = asyncio.get_running_loop().create_task(self._work())
@@ -142,6 +144,7 @@ class School:
 
     def _agent(self, question: str, order: Object) -> Object:
         verb, _, rest = question.partition(" ")
+        self.asked += 1
         self._count(before=True)
         answer = self._answer(verb, rest)
         self._count(before=False)
@@ -200,8 +203,17 @@ class School:
             await self.worker
 
     async def passes(self, count: int = 8) -> School:
-        """So many passes, a tick of the loop after each for what they have begun."""
+        """So many passes at most, until nothing is asked for any more; a tick of the loop after each.
+
+        Passes come at once, and what waits for a second or two in the world has waited here.
+        """
+        quiet, known = 0, None
         for _ in range(count):
+            asked = (len(self.api.sent), self.asked)
+            quiet = quiet + 1 if asked == known else 0
+            if quiet == 2:
+                break
+            known = asked
             self.bench.now = self.now
             try:
                 self._kubelet()
@@ -429,10 +441,12 @@ async def test_killed_at_any_request_the_end_is_the_same_and_nobody_is_rolled_tw
     whole = await _rolled(None, after=False, broken=broken, turns=turns)
     assert whole.roll["phase"] == ("RolledBack" if broken else "Done")
     assert whole.plan["schoolYear"] == (2026 if turns and not broken else 2025)
+    assert whole.rolls == [("stable", "rolled_back" if broken else "done")]
     kills = 0
     for number in range(1, whole.requests + 1):
         for after in (False, True):
             school = await _rolled(number, after=after, broken=broken, turns=turns)
             kills += school.kill_at is None
             assert _end(school) == _end(whole), (number, after)
+            assert len(school.rolls) <= 1, (number, after, "is counted once, or by nobody who lived")
     assert kills >= 2 * (whole.requests - 2), f"{kills} kills at {whole.requests} requests"
