@@ -38,7 +38,7 @@ AT_ONCE = 3
 PASSWORD = "Rentree-2026-cahier"
 USER = "claire"
 SPEED = 1.2
-"""Of the operators' clocks: the minute that a restart may take, the shortest there is, takes fifty seconds of true ones."""
+"""Of the operators' clocks: the minute that a restart may take, the shortest there is, is fifty seconds."""
 DATE_SECONDS = 90.0
 ROLL_SECONDS = 300.0
 GAP_SECONDS = 15.0
