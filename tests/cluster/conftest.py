@@ -12,7 +12,8 @@ from local_cluster.progress import Progress
 from tests.cluster.audit import AuditLog
 from tests.cluster.gateways import DOMAIN, Front, new_front
 from tests.cluster.schools import School
-from tests.cluster.stage import Stage, apply_crds, channel, held, no_default_policy, no_other_operator
+from tests.cluster.stage import NEXT_VERSION, Stage, apply_crds, channel, held, no_default_policy, no_other_operator
+from tests.cluster.trial_image import REFUSED_UAI, load_trial_image
 from tests.support.kube import Kube
 from tests.support.operator_process import OperatorProcess
 from tests.support.resolving import resolving
@@ -62,6 +63,13 @@ def stage(cluster: Cluster, audit: AuditLog, tmp_path_factory: pytest.TempPathFa
             kube.apply(channel("stable", default=True))
             with no_default_policy(kube):
                 yield stage
+
+
+@pytest.fixture(scope="session")
+def trial_image(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An image of the next version that starts for all schools but the one of `REFUSED_UAI`."""
+    folder = tmp_path_factory.mktemp("trial")
+    return load_trial_image(stage.cluster, folder, version=NEXT_VERSION, uai=REFUSED_UAI)
 
 
 @pytest.fixture(scope="session")

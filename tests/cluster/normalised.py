@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pronote_operator.api.constants import LABEL_BASE
 from pronote_operator.builders.names import ANNOTATION_POD_TEMPLATE, ANNOTATION_ROLL_INPUTS
 from pronote_operator.planning.hashing import text_hash
 from tests.cluster.schools import School
@@ -19,7 +20,7 @@ TIME = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,}Z")
 
 
 def end_state(school: School) -> dict[str, Any]:
-    """The status of the base and all objects in its namespace that are ours, each by kind and name.
+    """The status of the base and all objects that are ours and its own, each by kind and name.
 
     Raises:
         AssertionError: they contradict each other (an owner that is another base, parameters of another authority).
@@ -77,7 +78,8 @@ def differences(one: Any, other: Any, path: str = "") -> list[str]:
 
 
 def _ours(school: School, kind: str) -> list[Object]:
-    return [{**item, "kind": kind} for item in school.kube.list(kind, school.namespace, selector=OURS)]
+    selector = f"{OURS},{LABEL_BASE}={school.name}"
+    return [{**item, "kind": kind} for item in school.kube.list(kind, school.namespace, selector=selector)]
 
 
 def _child(item: Object, owner: str) -> dict[str, Any]:

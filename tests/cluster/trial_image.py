@@ -12,6 +12,8 @@ from local_cluster import Cluster, images
 from local_cluster.archive import Entry, write_archive, write_layer
 from local_cluster.progress import Progress
 
+REFUSED_UAI = "0750654D"
+"""Of the school that the image of these tests does not start for."""
 FOLDER = "opt/pronote/trial"
 REFUSAL = "This release cannot open the base of this school."
 _PROGRAM = f"""\

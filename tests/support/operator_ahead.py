@@ -1,8 +1,8 @@
-"""`pronote-operator run` with a clock that is ahead, so that what is due tomorrow is due now.
+"""`pronote-operator run` with a clock that is ahead, so that what is due tomorrow is due now; and fast, if it must.
 
-    python -m tests.support.operator_ahead HOURS
+    python -m tests.support.operator_ahead HOURS [SPEED ORIGIN]
 
-Only the clock by which the operator plans: leases, deadlines of requests and logs go by the true one.
+Only the clock by which the operator plans: leases, deadlines of requests, pauses and logs go by the true one.
 """
 
 from __future__ import annotations
@@ -13,13 +13,28 @@ import sys
 from pronote_operator import app, main
 
 
-def ahead(hours: float) -> tuple[str, ...]:
-    """The command of an operator whose clock is so far ahead."""
-    return (sys.executable, "-m", "tests.support.operator_ahead", str(hours))
+def ahead(hours: float, speed: float = 1.0) -> tuple[str, ...]:
+    """The command of an operator whose clock is so far ahead now, and so many times faster than the true one."""
+    return (sys.executable, "-m", "tests.support.operator_ahead", str(hours), str(speed), _now().isoformat())
+
+
+def put_ahead(hours: float, speed: float = 1.0, origin: dt.datetime | None = None) -> None:
+    """Put the clock of the operator in this process ahead.
+
+    Args:
+        hours: by so much at the origin.
+        speed: how many times faster than the true one it is.
+        origin: an instant (aware), now unless given: an operator that is started again goes on by the same clock.
+    """
+    true_now, start = app.now, origin or _now()
+    app.now = lambda: start + dt.timedelta(hours=hours) + (true_now() - start) * speed
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
 
 
 if __name__ == "__main__":
-    shift = dt.timedelta(hours=float(sys.argv[1]))
-    true_now = app.now
-    app.now = lambda: true_now() + shift
+    _, given, *more = sys.argv
+    put_ahead(float(given), *((float(more[0]), dt.datetime.fromisoformat(more[1])) if more else ()))
     main.cli(["run"])

@@ -364,7 +364,9 @@ def _snapshot(name: str, description: dict[str, Any], earlier: StoredSnapshot | 
 
 def _set_segment_bytes(config: Path) -> None:
     parser = configparser.ConfigParser(interpolation=None)
-    parser.read(config, encoding="utf-8")
+    # `parser.read` would pass over a fault of the volume in the middle, and what it has read so far is no settings yet:
+    # lists of lines, which would be written as such.
+    parser.read_string(config.read_text(encoding="utf-8"))
     parser["repository"]["max_segment_size"] = str(reserve.SEGMENT_BYTES)
     with config.open("w", encoding="utf-8") as file:
         parser.write(file)

@@ -1,0 +1,301 @@
+"""A rollover of two bases, one that goes well and one that goes back, under an operator that is killed on the way.
+
+A run without a kill tells which writes and which requests to agents there are. In other runs, side by side with it, the
+operator is killed at each of them: before the API server or the agent sees it, and after they answered and before the
+operator learns. A rollover takes too long to be run for each, so one run is killed many times, at points that lie
+apart: those of one path go round the runs.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.cluster.audit import AuditLog
+from tests.cluster.fleets import bring_up, schools_of
+from tests.cluster.killing import WHENS, Point
+from tests.cluster.normalised import end_state, renamed
+from tests.cluster.rolls import Fleet, Look
+from tests.cluster.school_days import SchoolDays
+from tests.cluster.stage import NEXT_VERSION, VERSION, Stage, channel, release
+from tests.support.faultproxy import FaultProxy
+from tests.support.kube import condition_of
+from tests.support.mortal_operator import Asked, Plan
+from tests.support.operator_process import OperatorProcess
+from tests.support.requestlog import Record
+
+GOOD, BAD = "bon", "mauvais"
+SPEED = 1.2
+"""How fast the operators' clocks are: the minute that a restart may take, the shortest there is, is fifty seconds."""
+QUIET_SECONDS = 3.0
+PATIENCE = 360.0
+
+
+@dataclass
+class Place:
+    """Two bases with a channel, and a way to the API server of their own."""
+
+    fleet: Fleet
+    days: SchoolDays
+    proxy: FaultProxy
+    kubeconfig: Path
+    folder: Path
+    audit: AuditLog
+
+    @property
+    def space(self) -> str:
+        return self.fleet.channel
+
+    def pods_made(self) -> int:
+        """Pods that were started so far."""
+        accesses = self.audit.accesses(namespace=self.space)
+        return sum((one.verb, one.resource, one.code) == ("create", "pods", 201) for one in accesses)
+
+
+@dataclass
+class Outcome:
+    """What a rollover came to.
+
+    Args:
+        space: its namespace.
+        states: of each base in the end, comparable.
+        rolls: `status.roll` of each.
+        grown: by how much the generation of each StatefulSet grew.
+        pods: that were started.
+        writes: of its namespace.
+        asked: of agents.
+        killed: where it was killed.
+        lives: how often the operator was started.
+    """
+
+    space: str
+    states: dict[str, dict[str, Any]]
+    rolls: dict[str, dict[str, Any]]
+    years: dict[str, dict[int, str]]
+    grown: dict[str, int]
+    pods: int
+    writes: tuple[Record, ...]
+    asked: list[Asked]
+    killed: list[Point | Asked]
+    lives: int
+    seconds: float
+
+    @property
+    def points(self) -> set[Point]:
+        """Where another run is to be killed at a write: after each; before, where more than a status is written.
+
+        Before a status all is as after the step before it: the operator's own memory is lost either way.
+        """
+        return {
+            Point(record.path.replace(self.space, ""), record.nth or 0, when)
+            for record in self.writes
+            for when in WHENS
+            if when == "after" or not record.path.endswith("/status")
+        }
+
+    @property
+    def moments(self) -> set[Asked]:
+        """Likewise at a request to an agent: after each; before, where it is not only looked."""
+        return {one for one in self.asked if one.when == "after" or not one.request.startswith("GET ")}
+
+
+@dataclass
+class Ordeal:
+    """What a run goes through.
+
+    Args:
+        points: writes at which the operator is killed; paths without the namespace.
+        deaths: moments of requests to agents at which it dies.
+    """
+
+    points: list[Point] = field(default_factory=list)
+    deaths: list[Asked] = field(default_factory=list)
+
+
+_MOST = {
+    "/apis/pronote.hosting/v1alpha1/namespaces//pronotebases/{}/status": 14,
+    "/apis/apps/v1/namespaces//statefulsets/{}": 4,
+    "/api/v1/namespaces//persistentvolumeclaims/{}-data": 3,
+}
+_MOST_ASKED = {"POST /v1/snapshots": 3, "GET /v1/snapshots": 3, "GET /v1/years": 3, "GET /v1/info": 2}
+"""What may come in a rollover, and how often at most. What really does is a part of it, as the run without a kill
+shows; a kill makes for more."""
+
+
+def ordeals(runs: int) -> list[Ordeal]:
+    """All that there may be to be killed at, each once, spread over so many runs."""
+    paths = [(path.format(name), most) for name in (GOOD, BAD) for path, most in _MOST.items()]
+    points = [
+        Point(path, nth, when)
+        for path, most in paths
+        for nth in range(1, most + 1)
+        for when in WHENS
+        if when == "after" or not path.endswith("/status")
+    ]
+    moments = [
+        Asked(name, request, nth, when)
+        for name in (GOOD, BAD)
+        for request, most in _MOST_ASKED.items()
+        for nth in range(1, most + 1)
+        for when in WHENS
+        if when == "after" or not request.startswith("GET ")
+    ]
+    return [Ordeal(points[number::runs], moments[number::runs]) for number in range(runs)]
+
+
+@contextmanager
+def places(stage: Stage, audit: AuditLog, folder: Path, image: str, uai: str, count: int) -> Iterator[list[Place]]:
+    """So many times two bases in service, before the days of the rollover, and no operator.
+
+    No operator whose clock is a true one goes on beside one that is ahead: they would tell each channel two things, all
+    the time.
+
+    Args:
+        folder: for files.
+        image: of the release, which does not start for the school of this UAI.
+    """
+    days = SchoolDays.coming()
+    with ExitStack() as stack:
+        made = []
+        for number in range(count):
+            space = stack.enter_context(stage.space("rollover"))
+            proxy = stack.enter_context(FaultProxy(stage.cluster.kubeconfig))
+            own = folder / str(number)
+            own.mkdir()
+            fleet = Fleet(stage, space, schools_of(stage, space, (GOOD, BAD), versionChannel=space))
+            fleet[BAD].spec["uai"] = uai
+            due = {"version": NEXT_VERSION, "image": image, "from": days.evening(days.switchover)}
+            stage.kube.apply(
+                channel(
+                    space,
+                    releases=[release(VERSION, 0), due],
+                    calendars={"metropole": days.calendar},
+                    rollout={"maxConcurrent": 2, "maxFailures": 2, "progressDeadlineMinutes": 1},
+                )
+            )
+            stack.callback(stage.kube.delete, "VersionChannel", space, None)
+            made.append(Place(fleet, days, proxy, proxy.write_kubeconfig(own / "kubeconfig"), own, audit))
+        # In a namespace of its own: whoever comes after it is another for all of them, whose policies name it.
+        first = stage.operator(stack.enter_context(stage.space("first")))
+        first.environment["PRONOTE_OPERATOR_WATCH_NAMESPACES"] = ",".join(place.space for place in made)
+        with first as operator:
+            bring_up([school for place in made for school in place.fleet.schools])
+            operator.terminate()
+        yield made
+
+
+def roll_over(there: Place, ordeal: Ordeal) -> Outcome:
+    """Let the days come, with an operator that is started again whenever it was killed."""
+    fleet, proxy = there.fleet, there.proxy
+    began = time.monotonic()
+    before, pods = fleet.generations(), there.pods_made()
+    proxy.clear()
+    hours = there.days.hours_until_night(there.days.switchover)
+    plan = Plan(dt.datetime.now(dt.UTC), hours, SPEED, there.folder, ordeal.deaths)
+    operator = fleet.stage.operator(
+        there.space, kubeconfig=there.kubeconfig, leader_election=False, command=plan.command()
+    )
+    faults = [
+        (
+            point,
+            proxy.kill_at(
+                write=point.nth,
+                when=point.when,
+                path=point.path.replace("/namespaces//", f"/namespaces/{there.space}/"),
+                kill=operator.kill,
+            ),
+        )
+        for point in ordeal.points
+    ]
+    lives = _live(there, operator, began)
+    writes = _inside(there)
+    asked = plan.asked()
+    look = fleet.look()
+    return Outcome(
+        space=there.space,
+        states={name: _comparable(there, name) for name in (GOOD, BAD)},
+        rolls={name: base["status"]["roll"] for name, base in look.bases.items()},
+        years={
+            name: {one["schoolYear"]: one["state"] for one in base["status"].get("bases", ())}
+            for name, base in look.bases.items()
+        },
+        grown={name: count - before[name] for name, count in fleet.generations().items()},
+        pods=there.pods_made() - pods,
+        writes=writes,
+        asked=asked,
+        killed=[
+            *(point for point, fault in faults if fault.fired.is_set()),
+            *(one for one in ordeal.deaths if one in asked),
+        ],
+        lives=lives,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _live(there: Place, operator: OperatorProcess, began: float) -> int:
+    """Run an operator to the end of the rollover; how many lives it had."""
+    lives = 0
+    try:
+        while True:
+            if not operator.running:
+                operator.start()
+                lives += 1
+            time.sleep(0.3)
+            if _idle(there) and operator.running and _is_over(look := there.fleet.look()):
+                return lives
+            assert time.monotonic() - began < PATIENCE, _told(look, operator)
+    finally:
+        operator.kill()
+
+
+def _told(look: Look, operator: OperatorProcess) -> str:
+    statuses = {name: base["status"] for name, base in look.bases.items()}
+    return f"not over within {PATIENCE:g} s: {statuses}\n{operator.tail()}"
+
+
+def _is_over(look: Look) -> bool:
+    return (
+        look.phase(GOOD) == "Done"
+        and look.up_to_date(GOOD) == ("True", "Current")
+        and look.phase(BAD) == "RolledBack"
+        # The year-end archive of the date, which had come too, is made up.
+        and "archived" in look.bases[BAD]["status"].get("settledYears", {})
+        and look.up_to_date(BAD) == ("False", "RolledBack")
+        and all(condition_of(base, "Ready").get("status") == "True" for base in look.bases.values())
+        and not look.down
+    )
+
+
+def _idle(there: Place) -> bool:
+    latest = max((record.time for record in _inside(there)), default=0.0)
+    return time.time() - latest > QUIET_SECONDS
+
+
+def _inside(there: Place) -> tuple[Record, ...]:
+    # Channels are watched by every operator here, and written by whoever comes first.
+    inside = f"/namespaces/{there.space}/"
+    return tuple(record for record in there.proxy.writes if inside in record.path)
+
+
+def _comparable(there: Place, name: str) -> dict[str, Any]:
+    """The state of a base in the end as any other run has it."""
+    school = there.fleet[name]
+    roll = school.get()["status"]["roll"]
+    names = {
+        re.escape(roll["id"]): "ROLL",
+        r"archive-annuelle-[0-9]{8}T[0-9]{4,6}Z": "YEAR-END-ARCHIVE",
+        r"securite-[0-9]{8}T[0-9]{4,6}Z": "SAFETY",
+        re.escape(school.uai): "UAI",
+    }
+    state = renamed(end_state(school), names)
+    kept = state["status"]["snapshots"]
+    # An archive that was asked for and not noted any more is taken again: one more is no harm.
+    kept["names"] = sorted(set(kept["names"]))
+    kept["kinds"] = [{**kind, "kept": None, "lastAttemptTime": None} for kind in kept["kinds"]]
+    return state

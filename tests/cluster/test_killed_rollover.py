@@ -1,0 +1,92 @@
+"""The operator killed at every step of a rollover: the same end, nobody rolled twice, no year skipped.
+
+Two bases take a release and a school year in one restart; the release does not start for one of them, which goes back.
+See `rollovers` for how the steps are found, and how the kills are spread over a few runs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+from tests.cluster.audit import AuditLog
+from tests.cluster.normalised import differences
+from tests.cluster.rollovers import BAD, GOOD, Ordeal, Outcome, ordeals, places, roll_over
+from tests.cluster.stage import Stage
+from tests.cluster.trial_image import REFUSED_UAI
+
+RUNS = 4
+"""With kills, beside the one without."""
+
+
+@dataclass(frozen=True)
+class Rollovers:
+    """What came of them: of the one without a kill, and of the others."""
+
+    undisturbed: Outcome
+    killed: list[Outcome]
+
+
+@pytest.fixture(scope="module")
+def rollovers(
+    stage: Stage,
+    audit: AuditLog,
+    trial_image: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[Rollovers]:
+    """All at the same time: each mostly waits for its pods."""
+    began = time.monotonic()
+    with places(stage, audit, tmp_path_factory.mktemp("rollovers"), trial_image, REFUSED_UAI, RUNS + 1) as made:
+        with ThreadPoolExecutor(RUNS + 1) as pool:
+            undisturbed, *killed = pool.map(roll_over, made, [Ordeal(), *ordeals(RUNS)])
+        capture = request.config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled():
+            requests = sum(one.when == "before" for one in undisturbed.asked)
+            print(
+                f"\nrollover: {len(undisturbed.writes)} writes, {requests} requests to agents, "
+                f"{undisturbed.seconds:.0f} s; {sum(len(one.killed) for one in killed)} kills in {RUNS} runs of "
+                f"{', '.join(f'{one.seconds:.0f}' for one in killed)} s; {time.monotonic() - began:.0f} s in all"
+            )
+        yield Rollovers(undisturbed, killed)
+
+
+def test_an_undisturbed_rollover_restarts_one_base_once_and_the_other_there_and_back(rollovers: Rollovers) -> None:
+    undisturbed = rollovers.undisturbed
+    assert undisturbed.lives == 1
+    assert undisturbed.grown == {GOOD: 1, BAD: 2}
+    assert undisturbed.pods == 3
+    year = undisturbed.rolls[GOOD]["to"]["schoolYear"]
+    assert undisturbed.years == {GOOD: {year - 1: "Kept", year: "InService"}, BAD: {year - 1: "InService"}}
+
+
+def test_killed_at_any_step_it_comes_to_the_same_end_and_no_year_is_skipped(rollovers: Rollovers) -> None:
+    undisturbed = rollovers.undisturbed
+    wrong = [
+        f"run {number}: {problem}"
+        for number, one in enumerate(rollovers.killed, 1)
+        for problem in (
+            *differences(undisturbed.states, one.states),
+            *differences(undisturbed.years, one.years, ".years"),
+        )
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_killed_at_any_step_no_base_is_rolled_twice(rollovers: Rollovers) -> None:
+    for one in rollovers.killed:
+        assert one.grown == {GOOD: 1, BAD: 2}, "changes of the StatefulSets' specs"
+        assert one.pods == 3
+
+
+def test_it_was_killed_at_every_step(rollovers: Rollovers) -> None:
+    steps = rollovers.undisturbed.points | rollovers.undisturbed.moments
+    assert steps, "there are some"
+    missed = steps - {point for one in rollovers.killed for point in one.killed}
+    assert not missed, "\n".join(sorted(map(str, missed)))
+    for one in rollovers.killed:
+        assert 1 < one.lives <= len(one.killed) + 1, "two kills may come at once"
