@@ -438,8 +438,7 @@ class Operator:
         return [key for key in self._store if key.kind == BASES.kind]
 
     def _mark_bases(self) -> None:
-        for key in self._base_keys():
-            self.queue.mark(key)
+        self.queue.mark_with_all(self._base_keys())
 
     async def _sweeps(self) -> None:
         """Forget what was deleted while its watch was cut off: a list that Kopf repeats tells of none."""
