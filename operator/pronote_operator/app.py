@@ -256,6 +256,7 @@ class Operator:
             snapshots_running=self._snapshots.running,
             cas_reachable=self._delegations.reachable,
             cas_own_unreachable=self._delegations.own_unreachable,
+            rollouts=self._rollouts.figures(),
         )
 
     def deaf(self) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -10,7 +10,12 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from pronote_operator.planning.rollout_figures import PHASES, RolloutFigures
+
 _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_ROLL_BUCKETS = (30, 60, 90, 120, 180, 240, 300, 450, 600, 900, 1200, 1800, 2700, 3600, 7200)
+"""An archive and a restart take minutes; the deadline of a restart, 20 minutes unless the channel says otherwise, and
+the way back come last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,8 @@ class Snapshot:
     cas_reachable: Mapping[str, bool]
     """By ENT of the catalogue."""
     cas_own_unreachable: int
+    rollouts: Sequence[RolloutFigures]
+    """One of each channel. Of an operator of a few namespaces, what its own bases add up to: others add theirs."""
 
 
 IDLE = Snapshot(
@@ -45,6 +52,7 @@ IDLE = Snapshot(
     snapshots_running=0,
     cas_reachable={},
     cas_own_unreachable=0,
+    rollouts=(),
 )
 """Of a replica that does not lead."""
 
@@ -89,6 +97,19 @@ class Metrics:
             ("kind", "result"),
             registry=self.registry,
         )
+        self._rolls = Counter(
+            "pronote_rollover_rolls",
+            "Rolls of bases that ended, by channel and result.",
+            ("channel", "result"),
+            registry=self.registry,
+        )
+        self._roll_durations = Histogram(
+            "pronote_rollover_roll_duration_seconds",
+            "Duration of a roll from its beginning to its end, archive and restart, by channel.",
+            ("channel",),
+            buckets=_ROLL_BUCKETS,
+            registry=self.registry,
+        )
         self.registry.register(_Moment(read))
 
     def reconciled(self, kind: str, seconds: float, *, failed: bool) -> None:
@@ -101,7 +122,15 @@ class Metrics:
         self._requests.labels(verb, str(code)).inc()
 
     def rolled(self, channel: str, result: str, seconds: float) -> None:
-        """Count a roll of a base that ended."""
+        """A roll of a base ended.
+
+        Args:
+            channel: that the base follows.
+            result: `done`, or `rolled_back` to what it ran before.
+            seconds: since the roll began.
+        """
+        self._rolls.labels(channel, result).inc()
+        self._roll_durations.labels(channel).observe(seconds)
 
     def snapshot(self, kind: str, result: str) -> None:
         """A snapshot or a drill ended."""
@@ -155,3 +184,39 @@ class _Moment(Collector):
             "CAS servers that are not of the catalogue and do not answer.",
             now.cas_own_unreachable,
         )
+        yield from _rollouts(now.rollouts)
+
+
+def _rollouts(channels: Sequence[RolloutFigures]) -> Iterable[Metric]:
+    bases = GaugeMetricFamily(
+        "pronote_rollover_bases", "Bases of a channel, by how far their roll is.", labels=["channel", "state"]
+    )
+    phase = GaugeMetricFamily(
+        "pronote_rollover_phase", "1 for the phase that a channel's rollout is in.", labels=["channel", "phase"]
+    )
+    oldest = GaugeMetricFamily(
+        "pronote_rollover_oldest_due_timestamp_seconds",
+        "Since when the base has waited for what is due, or been in flight, that has for longest.",
+        labels=["channel"],
+    )
+    switchover = GaugeMetricFamily(
+        "pronote_rollover_next_switchover_timestamp_seconds",
+        "When the year of a calendar turns next that bases of a channel follow.",
+        labels=["channel", "calendar"],
+    )
+    release = GaugeMetricFamily(
+        "pronote_rollover_release_for_switchover",
+        "Whether no release is missing for that turn.",
+        labels=["channel", "calendar"],
+    )
+    for one in channels:
+        for state, count in one.bases.items():
+            bases.add_metric([one.channel, state], count)
+        for each in PHASES:
+            phase.add_metric([one.channel, each], float(each == one.phase))
+        if one.oldest_due is not None:
+            oldest.add_metric([one.channel], one.oldest_due.timestamp())
+        for turn in one.switchovers:
+            switchover.add_metric([one.channel, turn.calendar], turn.moment.timestamp())
+            release.add_metric([one.channel, turn.calendar], float(turn.has_release))
+    yield from (bases, phase, oldest, switchover, release)

@@ -10,6 +10,7 @@ from tests.chart.rendering import NAMESPACE, ROOT, Manifest, one, render
 Rules = dict[tuple[str, str, str], set[str]]
 """(API group, resource, resource names) to verbs."""
 
+OF_USERS = ("pronote-view", "pronote-edit", "pronote-rollover")
 TABLE = ROOT / "docs" / "reference" / "rbac.md"
 
 
@@ -39,11 +40,7 @@ def documented(heading: str) -> Rules:
 
 def roles(manifests: list[Manifest]) -> list[Manifest]:
     """Roles that are the operator's own; those for users are judged apart."""
-    return [
-        m
-        for m in manifests
-        if m["kind"] in ("Role", "ClusterRole") and m["metadata"]["name"] not in ("pronote-view", "pronote-edit")
-    ]
+    return [m for m in manifests if m["kind"] in ("Role", "ClusterRole") and m["metadata"]["name"] not in OF_USERS]
 
 
 def test_there_are_no_wildcards_and_no_exec(manifests: list[Manifest]) -> None:
@@ -77,7 +74,7 @@ def test_in_namespaced_mode_nothing_is_granted_outside_the_listed_namespaces(nam
     assert spaces == {"schools", "ten-schools", NAMESPACE}
     assert rules_of(one(namespaced, "ClusterRole", "pronote-operator")) == documented("Cluster-scoped kinds")
     names = {m["metadata"]["name"] for m in namespaced if m["kind"] == "ClusterRole"}
-    assert names == {"pronote-operator", "pronote-view", "pronote-edit"}
+    assert names == {"pronote-operator", *OF_USERS}
     env = one(namespaced, "Deployment")["spec"]["template"]["spec"]["containers"][0]["env"]
     assert {"name": "PRONOTE_OPERATOR_WATCH_NAMESPACES", "value": "schools,ten-schools"} in env
     assert {"name": "PRONOTE_OPERATOR_ROLE_FOR_SECRETS", "value": ""} in env
@@ -103,12 +100,22 @@ def test_the_namespaced_roles_are_what_the_reference_explains(namespaced: list[M
 
 
 def test_the_roles_for_users_are_what_the_reference_explains(cluster_wide: list[Manifest]) -> None:
-    view, edit = (one(cluster_wide, "ClusterRole", name) for name in ("pronote-view", "pronote-edit"))
+    view, edit, rollover = (one(cluster_wide, "ClusterRole", name) for name in OF_USERS)
     assert rules_of(view) == documented("pronote-view")
     assert rules_of(edit) == documented("pronote-edit")
+    assert rules_of(rollover) == documented("pronote-rollover")
     assert view["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-view"] == "true"
     assert edit["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-edit"] == "true"
     assert edit["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-admin"] == "true"
+
+
+def test_nobody_may_steer_a_rollover_who_was_not_given_that_role(cluster_wide: list[Manifest]) -> None:
+    view, edit, rollover = (one(cluster_wide, "ClusterRole", name) for name in OF_USERS)
+    assert not [label for label in rollover["metadata"]["labels"] if "aggregate" in label]
+    for role in (view, edit):
+        for (_, resource, _), verbs in rules_of(role).items():
+            assert resource != "versionchannels" or verbs <= {"get", "list", "watch"}
+    assert "pronote-rollover" not in {m["roleRef"]["name"] for m in cluster_wide if m["kind"].endswith("RoleBinding")}
 
 
 def test_every_binding_names_the_account_of_the_operator(manifests: list[Manifest]) -> None:

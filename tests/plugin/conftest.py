@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from pronote_operator.cli import waiting
+from pronote_operator.cli import rollover_watching, waiting
 from pronote_operator.cli.main import cli
 from tests.plugin.fakeapi import FakeApi
 from tests.plugin.fakepod import FakePod
@@ -117,13 +117,15 @@ def plugin(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     """`kubectl pronote …`, with a context whose namespace is `schools`, at the API server of the test."""
     api: FakeApi = request.getfixturevalue("pod" if "pod" in request.fixturenames else "api")
     monkeypatch.setattr(waiting, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(rollover_watching, "POLL_SECONDS", 0.02)
     kubeconfig = str(write_kubeconfig(tmp_path / "kubeconfig", api.url, namespace="schools"))
     # Not through os.environ: the library reads KUBECONFIG when it is imported, which may have been in an earlier test.
     monkeypatch.setattr("kubernetes.aio.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", kubeconfig)
     environment = {name: "" for name in os.environ if name.startswith("KUBERNETES_")}
 
-    def run(*arguments: str) -> Ended:
-        done = CliRunner().invoke(cli, arguments, env={**environment, "KUBECONFIG": kubeconfig, "COLUMNS": "200"})
+    def run(*arguments: str, columns: int = 200) -> Ended:
+        environment.update({"KUBECONFIG": kubeconfig, "COLUMNS": str(columns)})
+        done = CliRunner().invoke(cli, arguments, env=environment)
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         return Ended(done.exit_code, done.stdout, done.stderr)
 

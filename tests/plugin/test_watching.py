@@ -1,4 +1,4 @@
-"""`kubectl pronote connections --watch` on a terminal: what changes is seen, and Ctrl-C ends it and leaves no names."""
+"""`--watch` on a terminal: what changes is seen, and Ctrl-C ends it; of connections no names are left."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from pathlib import Path
 
 from aiohttp import web
 
+from tests.plugin.fakeapi import FakeApi
 from tests.plugin.fakepod import FakePod, connection
 from tests.support.kubeconfig import write_kubeconfig
+from tests.support.rollovers import half_done
 
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
 """A terminal's other screen."""
@@ -29,7 +31,7 @@ class Terminal:
     def __init__(self, process: subprocess.Popen[bytes], descriptor: int) -> None:
         self.process = process
         self.text = ""
-        self._descriptor = descriptor
+        self.descriptor = descriptor
 
     def read_until(self, pattern: str, seconds: float = 15) -> None:
         """Read until it has written this (a regular expression) since the last call.
@@ -39,10 +41,10 @@ class Terminal:
         """
         new, deadline = "", time.monotonic() + seconds
         while not re.search(pattern, new):
-            ready, _, _ = select.select([self._descriptor], [], [], max(0, deadline - time.monotonic()))
+            ready, _, _ = select.select([self.descriptor], [], [], max(0, deadline - time.monotonic()))
             assert ready, f"no {pattern!r} in {new!r}"
             try:
-                read = os.read(self._descriptor, 1 << 16).decode("utf-8", "replace")
+                read = os.read(self.descriptor, 1 << 16).decode("utf-8", "replace")
             except OSError:  # Linux: the other side of a terminal is closed
                 read = ""
             assert read, f"it ended without {pattern!r}: {new!r}"
@@ -50,7 +52,7 @@ class Terminal:
 
     def press_control_c(self) -> int:
         """The exit code that follows."""
-        os.write(self._descriptor, b"\x03")
+        os.write(self.descriptor, b"\x03")
         self.read_until(re.escape(LEAVE))
         return self.process.wait(10)
 
@@ -63,7 +65,9 @@ def _sit_at_terminal() -> None:
 
 
 @contextmanager
-def watching(pod: FakePod, folder: Path) -> Iterator[Terminal]:
+def watching(
+    pod: FakeApi, folder: Path, command: tuple[str, ...] = ("connections", "jean-moulin")
+) -> Iterator[Terminal]:
     """The command, watching."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("KUBERNETES_")},
@@ -75,7 +79,7 @@ def watching(pod: FakePod, folder: Path) -> Iterator[Terminal]:
     program = "from pronote_operator.cli.main import main; main()"
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-c", program, "connections", "jean-moulin", "--watch"],
+        [sys.executable, "-c", program, *command, "--watch"],
         env=environment,
         stdin=theirs,
         stdout=theirs,
@@ -125,3 +129,30 @@ def test_there_are_no_more_rows_than_the_screen_has(pod: FakePod, tmp_path: Path
         assert "user18" in terminal.text
         assert "user19" not in terminal.text
         assert terminal.press_control_c() == 0
+
+
+STATUS = ("rollover", "status", "stable")
+
+
+def test_a_rollover_is_seen_in_place_until_it_is_over(api: FakeApi, tmp_path: Path) -> None:
+    channel, bases = half_done()
+    for thing in (channel, *bases):
+        api.add(thing)
+    stored = api.objects["versionchannels", None, "stable"]
+    with watching(api, tmp_path, STATUS) as terminal:
+        terminal.read_until("Ctrl-C ends this, not the rollover")
+        assert "8 of 20 bases (40 %)" in terminal.text
+        stored["status"]["updated"] = 11
+        terminal.read_until(r"11 of 20 bases \(55 %\)")
+        stored["status"] |= {"phase": "Current", "updated": 20, "updating": [], "plan": []}
+        terminal.read_until("Done: 20 of 20 bases run what is due")
+        assert "20 of 20 bases (100 %)" in terminal.text, "what it showed last stays"
+        assert terminal.process.wait(10) == 0
+
+
+def test_who_stops_looking_at_a_rollover_is_not_told_that_it_is_over(api: FakeApi, tmp_path: Path) -> None:
+    api.add(half_done()[0])
+    with watching(api, tmp_path, STATUS) as terminal:
+        terminal.read_until("8 of 20 bases")
+        os.write(terminal.descriptor, b"\x03")
+        assert terminal.process.wait(10) != 0

@@ -10,6 +10,7 @@ import typer
 from pronote_operator.cli.asking import Namespace, ask, explain, refuse
 from pronote_operator.cli.connections import blocked, connections, disconnect, unblock
 from pronote_operator.cli.publications import publications
+from pronote_operator.cli.rollover import rollover
 from pronote_operator.cli.snapshots import backup, restore, snapshots
 
 cli = typer.Typer(
@@ -65,6 +66,7 @@ def parameters(
 
 for command in (publications, snapshots, backup, restore, connections, disconnect, blocked, unblock):
     cli.command()(command)
+cli.add_typer(rollover, name="rollover")
 
 
 def main() -> None:

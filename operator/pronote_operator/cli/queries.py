@@ -10,11 +10,14 @@ from kubernetes.aio.config import ConfigException, kube_config
 from pronote_operator.api.casdelegation import CasDelegation
 from pronote_operator.api.pronotebase import PronoteBase
 from pronote_operator.api.publication import Publication
+from pronote_operator.api.versionchannel import VersionChannel
 from pronote_operator.builders.names import PARAMETERS_KEY, Names
 from pronote_operator.cli.published import Published, paired
+from pronote_operator.cli.rollover_facts import Following, following
 from pronote_operator.cluster.client import KubeClient, Object
-from pronote_operator.cluster.kinds import BASES, CONFIG_MAPS, DELEGATIONS, PUBLICATIONS, Kind
+from pronote_operator.cluster.kinds import BASES, CHANNELS, CONFIG_MAPS, DELEGATIONS, PUBLICATIONS, Kind
 from pronote_operator.cluster.transport import load_configuration, own_namespace, sessions
+from pronote_operator.errors import ApiError
 
 
 class NotFoundError(LookupError):
@@ -92,6 +95,48 @@ async def connection_parameters(client: KubeClient, namespace: str, base: str) -
         )
     text: str = body["data"][PARAMETERS_KEY]
     return text
+
+
+async def channel_named(client: KubeClient, name: str) -> VersionChannel:
+    """One version channel.
+
+    Raises:
+        NotFoundError: there is none of that name; the message lists those that there are.
+    """
+    return VersionChannel.model_validate(await channel_body(client, name))
+
+
+async def channel_body(client: KubeClient, name: str) -> Object:
+    """One version channel as the API server has it.
+
+    Raises:
+        NotFoundError: there is none of that name; the message lists those that there are.
+    """
+    body = await client.get(CHANNELS, None, name)
+    if body is not None:
+        return body
+    try:
+        names = await channel_names(client)
+    except ApiError:  # whoever may read one by its name need not be allowed to list them
+        raise NotFoundError(f"version channel {name} not found") from None
+    there = f"there are: {', '.join(names)}" if names else "there is none in this cluster"
+    raise NotFoundError(f"version channel {name} not found; {there}")
+
+
+async def channel_names(client: KubeClient) -> list[str]:
+    """The names of all version channels."""
+    return sorted([item["metadata"]["name"] async for item in _items(client, CHANNELS, None)])
+
+
+async def fleet_of(client: KubeClient, channel: str) -> tuple[Following, ...] | None:
+    """The bases that follow a channel, of all namespaces, by name; None where they may not be listed."""
+    try:
+        found = [base async for item in _items(client, BASES, None) if (base := following(item, channel)) is not None]
+    except ApiError as error:
+        if error.status == 403:
+            return None
+        raise
+    return tuple(sorted(found, key=lambda base: base.key))
 
 
 async def _items(client: KubeClient, kind: Kind, namespace: str | None) -> AsyncIterator[Object]:

@@ -139,9 +139,12 @@ class KubeClient:
 
     async def annotate_as(self, manager: str, kind: Kind, namespace: str, name: str, change: dict[str, str]) -> Object:
         """Set annotations of an object in somebody else's name than the operator's; others stay as they are."""
-        body = {"metadata": {"annotations": change}}
+        return await self.merge_as(manager, kind, namespace, name, {"metadata": {"annotations": change}})
+
+    async def merge_as(self, manager: str, kind: Kind, namespace: str | None, name: str, change: Object) -> Object:
+        """JSON merge patch in somebody else's name than the operator's; what `change` leaves out stays as it is."""
         query = {"fieldManager": manager}
-        return await self._send("PATCH", kind.path(namespace, name), query=query, body=body, content_type=_MERGE)
+        return await self._send("PATCH", kind.path(namespace, name), query=query, body=change, content_type=_MERGE)
 
     async def create(self, kind: Kind, namespace: str | None, manifest: Object) -> Object:
         """Create an object."""

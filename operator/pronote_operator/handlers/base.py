@@ -380,7 +380,10 @@ class BaseReconciler:
         pod = await self._client.get(PODS, outcome.key.namespace, Names(outcome.base.metadata.name).pod)
         if pod is None:
             return
-        outcome.stalled = refused_plan(pod)
+        rolling = outcome.rolling
+        if rolling is None or rolling.roll is None or not rolling.roll.in_flight:
+            # A roll whose plan is refused goes back by itself: nobody has anything to mend yet.
+            outcome.stalled = refused_plan(pod)
         outcome.pod = trouble(pod, outcome.now)
 
     async def _report(self, outcome: Pass) -> None:

@@ -27,7 +27,8 @@ class ChannelReconciler:
 
     Args:
         whole_fleet: whether this operator serves all namespaces. One that serves a few must not report figures of its
-            part as the channel's: another operator, with other figures, would write over them for ever.
+            part as the channel's, and leaves the status alone where one that serves all has told them: each would write
+            over the other's for ever.
     """
 
     def __init__(
@@ -75,10 +76,14 @@ class ChannelReconciler:
             total=self._fleet.of_channel(key.name),
             coming=coming_switchover(channel.spec.calendars, self._rollouts.followed(key.name), now),
         )
+        if not self._whole_fleet and channel.status.phase is not None:
+            return _sooner(None, decision.again, now)
         progress = Progress(figures, halted(decision)) if self._whole_fleet else None
         status, again = channel_status(channel, progress, now)
         await self._reporter.channel(key, channel.metadata.uid, status)
-        if decision.again is not None:
-            coming = max(0.0, (decision.again - now).total_seconds()) + 1.0
-            again = coming if again is None else min(again, coming)
-        return again
+        return _sooner(again, decision.again, now)
+
+
+def _sooner(seconds: float | None, moment: dt.datetime | None, now: dt.datetime) -> float | None:
+    coming = [] if moment is None else [max(0.0, (moment - now).total_seconds()) + 1.0]
+    return min([*coming, *([] if seconds is None else [seconds])], default=None)

@@ -194,10 +194,12 @@ class Pass:
         if self.year_made is not None:
             made = YearBase.model_validate(self.year_made)
             known[made.school_year] = made.to_manifest()
+        turned = self.base.status.settled_years.turned or 0
         for year, one in known.items():
             if year != serves and one["state"] == "InService":
-                # The one that the template names is in service; this one was, or will be again.
-                one["state"] = "Kept"
+                # The one that the template names is in service. A later one is told as kept, as one that was in
+                # service, only when a turn to it was confirmed: a roll may only have tried it.
+                one["state"] = "Kept" if year <= max(serves, turned) else "Prepared"
         state = "InService" if self.base.spec.in_service else "Kept"
         known[serves] = {**known.get(serves, {"schoolYear": serves}), "state": state}
         return [known[year] for year in sorted(known)]

@@ -20,6 +20,7 @@ from pronote_operator.cluster.agent import AgentError
 from pronote_operator.cluster.client import KubeClient
 from pronote_operator.cluster.kinds import PODS
 from pronote_operator.handlers.agents import Agents
+from pronote_operator.handlers.credentials import tls_facts
 from pronote_operator.handlers.gathered import Pass
 from pronote_operator.handlers.keys import Key
 from pronote_operator.handlers.new_years import NewYears
@@ -37,10 +38,8 @@ from pronote_operator.planning.roll import Roll, RollPhase, further, roll_manife
 from pronote_operator.planning.rollover import (
     ArchiveState,
     AskArchive,
-    Done,
     Restart,
     RollBack,
-    RolledBack,
     RollFacts,
     Template,
     Wait,
@@ -84,7 +83,7 @@ class Rolling:
     """See the module.
 
     Args:
-        ended: told of (channel, `done` or `rolled_back`, seconds) at the end of a roll.
+        ended: told of (channel, `done` or `rolled_back`, seconds) at the end of a roll, once the status tells it.
     """
 
     def __init__(
@@ -130,7 +129,11 @@ class Rolling:
         base = replace(base, roll=found.roll)
         self._put(outcome, ahead, base)
         outcome.rolling, outcome.rolled_from = base, there
-        self._tell(outcome, ahead, base, ended=isinstance(found.action, Done | RolledBack) and known != found.roll)
+        # By what the status tells, and not by what this pass changed: an operator that is killed between the note on
+        # the StatefulSet and that in the status leaves the end in the first of them.
+        told = roll_of(_manifest(outcome))
+        ended = found.roll is not None and not found.roll.in_flight and found.roll != told
+        self._tell(outcome, ahead, base, ended=ended)
         template = base.facts.template
         match found.action:
             case AskArchive(kind, name):
@@ -179,7 +182,12 @@ class Rolling:
         """The status tells what this pass came to."""
         self._new_years.told(outcome.key, outcome.year_made)
         base = outcome.rolling
-        if base is not None and _ends(outcome, base.roll):
+        if base is not None and base.roll is not None and _ends(outcome, base.roll):
+            # Counted here and not where it ends: a pass that could not write so much ends it again.
+            seconds = (outcome.now - base.roll.started).total_seconds()
+            self._ended(
+                self._channel(outcome).metadata.name, "rolled_back" if base.roll.failed else "done", max(seconds, 0.0)
+            )
             self._put(outcome, outlook(base, outcome.now), base, told=True)
 
     def _base(self, outcome: Pass, there: StatefulSetFacts, roll: Roll | None) -> RollingBase:
@@ -242,6 +250,8 @@ class Rolling:
     async def _with_answer(self, outcome: Pass, there: StatefulSetFacts, facts: RollFacts) -> RollFacts:
         """The same with what the server answers, or with what `prepare` refused."""
         if there.ready:
+            # What it takes to trust the agent is judged later in a pass, and not yet in an operator's first.
+            await outcome.children.peek("Secret", Names(outcome.key.name).tls_secret, tls_facts)
             try:
                 return replace(facts, answer=await (await self._agents.of(outcome.key)).info())
             except AgentError as error:
@@ -289,10 +299,8 @@ class Rolling:
             if year is not None
         }
 
-    def _end(self, outcome: Pass, roll: Roll) -> None:
-        assert outcome.references is not None, "resolved before"
-        seconds = (outcome.now - roll.started).total_seconds()
-        self._ended(outcome.references.channel, "rolled_back" if roll.failed else "done", max(seconds, 0.0))
+    @staticmethod
+    def _end(outcome: Pass, roll: Roll) -> None:
         outcome.must_ask_years = roll.turns_year
         if roll.turns_year and not roll.failed:
             outcome.turned = roll.to.school_year

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pronote_operator.api.versionchannel import VersionChannel
 from pronote_operator.handlers.keys import Key, base_key
 from pronote_operator.handlers.shared import Shared
+from pronote_operator.planning.rollout_figures import Counts, RolloutFigures, rollout_figures
 from pronote_operator.planning.wave_plan import Wave
 from pronote_operator.planning.waves import Rules, WaveDecision, WaveMember, Waves
 
@@ -97,6 +98,16 @@ class Rollouts:
         """The (calendar, time zone) of the bases of a channel, each pair once."""
         return [follows for follows, bases in self._followed.get(channel, Counter()).items() if bases > 0]
 
+    def figures(self) -> tuple[RolloutFigures, ...]:
+        """What the metrics tell of every channel; of none before every base had its first pass, or too much would lack.
+
+        Of an operator of a few namespaces these are the figures of its own bases.
+        """
+        if not self.complete:
+            return ()
+        now = self._clock()
+        return tuple(self._figures(channel, now) for _, channel in sorted(self._shared.channels.items()))
+
     def give_places(self, name: str) -> None:
         """Have those bases of a channel looked at that may begin now."""
         channel = self._shared.channels.get(name)
@@ -105,6 +116,19 @@ class Rollouts:
             return
         for waiting in waves.decide(rules_of(channel), self._clock()).begin:
             self._mark(base_key(*waiting.split("/")))
+
+    def _figures(self, channel: VersionChannel, now: dt.datetime) -> RolloutFigures:
+        name, spec = channel.metadata.name, channel.spec
+        waves = self._waves.get(name, Waves())
+        return rollout_figures(
+            name,
+            waves.decide(rules_of(channel), now),
+            Counts(waves.updated, waves.hindered, waves.oldest_due),
+            releases=spec.releases,
+            calendars=spec.calendars,
+            followed=self.followed(name),
+            now=now,
+        )
 
     def _stir(self, channel: str) -> None:
         if not self.complete or channel in self._stirred:

@@ -326,11 +326,17 @@ class SnapshotDesk:
         return history
 
     def _must_look(self, outcome: Pass, history: SnapshotHistory) -> bool:
-        """Whether the volume may hold snapshots that the status knows nothing of: it is older than the base.
+        """Whether the volume may hold snapshots that the status knows nothing of.
 
-        Only then: to ask thousands of new bases would be a storm for nothing.
+        It is older than the base; or a roll has ended, and was gone back from, with a safety snapshot, or its archive
+        is not told: the operator was killed between the restart and the note of it. Only then: to ask thousands of new
+        bases would be a storm for nothing.
         """
-        if history.names or outcome.key in self._looked_through or _server_state(outcome) is not ServerState.SERVING:
+        if _server_state(outcome) is not ServerState.SERVING:
+            return False
+        if _ends_with_untold(outcome, history):
+            return True
+        if history.names or outcome.key in self._looked_through:
             return False
         claim = outcome.children.known("PersistentVolumeClaim", Names(outcome.key.name).snapshots_claim)
         created = outcome.base.metadata.creation_timestamp
@@ -368,6 +374,14 @@ class SnapshotDesk:
                 if source.get("base") == key.name:
                     used.add(source.get("name"))
         return frozenset(name for name in used if name)
+
+
+def _ends_with_untold(outcome: Pass, history: SnapshotHistory) -> bool:
+    """Whether a roll ends in this pass that has left snapshots which are not told."""
+    roll, told = outcome.roll or {}, outcome.base.status.roll
+    if roll.get("snapshot") is None or told is None or told.phase == roll["phase"]:
+        return False
+    return roll["phase"] == "RolledBack" or (roll["phase"] == "Done" and roll["snapshot"] not in history.names)
 
 
 def _server_state(outcome: Pass) -> ServerState:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pronote_operator.api.versionchannel import VersionChannel
-from pronote_operator.planning.conditions import Condition, find_condition, merged_conditions
+from pronote_operator.planning.conditions import Condition, merged_conditions
 from pronote_operator.planning.releases import due_release, next_release_time
-from pronote_operator.planning.rollout_status import HALTED
 
 FIRST_ZONE = "Pacific/Kiritimati"
 """The first zone to reach a date (UTC+14): a release that has come there has come somewhere."""
@@ -35,41 +34,29 @@ def channel_status(
     """(status, seconds until a release that comes changes it).
 
     Args:
-        progress: None where not all bases of the channel are seen: then figures and phase stay as somebody else, who
-            sees all of them, has told them.
+        progress: None where not all bases of the channel are seen: then no figure and no phase is told.
         now: aware.
     """
     due = due_release(channel.spec.releases, FIRST_ZONE, now)
     coming = next_release_time(channel.spec.releases, FIRST_ZONE, now)
-    before = channel.status.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    if progress is None:
-        figures = {name: value for name, value in before.items() if name not in ("observedGeneration", "conditions")}
-        progress = Progress(figures, _told_halted(before, channel.metadata.generation))
-    halted = progress.halted
+    halted = progress.halted if progress is not None else None
     if halted is not None:
         ready = Condition("Ready", "False", halted.reason, halted.message)
     elif due is None:
         ready = Condition("Ready", "True", "NoReleaseDue", "No release has come yet anywhere")
     else:
         ready = Condition("Ready", "True", "Serving", f"Bases are given release {due.version} when it is due for them")
+    before = channel.status.to_manifest().get("conditions", [])
     conditions = [ready, halted] if halted is not None else [ready]
     generation = channel.metadata.generation
     status: dict[str, Any] = {
-        **progress.figures,
+        **(progress.figures if progress is not None else {}),
         "observedGeneration": generation,
-        "conditions": merged_conditions(before.get("conditions", []), conditions, generation, now),
+        "conditions": merged_conditions(before, conditions, generation, now),
     }
-    status.pop("target", None)
     if due is not None:
         status["target"] = due.version
     elif "phase" in status:
         status["phase"] = "Scheduled"
     again = (coming - now).total_seconds() + 1.0 if coming is not None else None
     return status, again
-
-
-def _told_halted(status: Mapping[str, Any], generation: int) -> Condition | None:
-    told = find_condition(status.get("conditions", []), "Stalled")
-    if told is None or told["reason"] != HALTED or told["observedGeneration"] != generation:
-        return None
-    return Condition("Stalled", "True", HALTED, told["message"])

@@ -126,10 +126,14 @@ def _member(base: RollingBase, year: YearPlan, release: ReleasePlan, due: RollDu
     stopped = not facts.in_service
     flying = roll is not None and roll.in_flight
     parts: tuple[str, ...] = ()
-    hindered = False
+    hindered, since = False, None
     if roll is not None and flying:
         parts = _parts(roll.from_, roll.to, base.calendar, pinned=base.school.pin is not None)
+        # By then the template may be the new one, and nothing due any more. A roll ends within hours by itself.
+        since = roll.started
     elif due.target is not None and not was_tried(wish, facts, roll):
+        # What always was due (a release without a date), or has none (a pin), is due since the school is here.
+        since = due.since or base.school.known_since
         hindered = not can_begin(facts)
         if not hindered:
             parts = _parts(there, due.target, base.calendar, pinned=base.school.pin is not None)
@@ -148,6 +152,7 @@ def _member(base: RollingBase, year: YearPlan, release: ReleasePlan, due: RollDu
         comes=due.comes,
         hindered=hindered,
         updated=not flying and due.target is None and year.turn is None and release.case is ReleaseCase.CURRENT,
+        since=since,
     )
 
 

@@ -12,9 +12,6 @@ from pronote_operator.planning.school_year import Dates, next_switchover
 from pronote_operator.planning.wave_plan import Wave
 from pronote_operator.planning.waves import LISTED, WaveDecision
 
-HALTED = "RolloutHalted"
-"""Reason of the condition `Stalled` of a channel."""
-
 
 def rollout_status(
     decision: WaveDecision, plan: Sequence[Wave], *, updated: int, total: int, coming: tuple[str, str] | None
@@ -42,7 +39,7 @@ def rollout_status(
 
 def halted(decision: WaveDecision) -> Condition | None:
     """`Stalled` while the rollout has halted: a person must change the spec; None otherwise."""
-    return Condition("Stalled", "True", HALTED, decision.message) if decision.phase == "Halted" else None
+    return Condition("Stalled", "True", "RolloutHalted", decision.message) if decision.phase == "Halted" else None
 
 
 def coming_switchover(

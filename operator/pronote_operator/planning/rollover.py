@@ -215,8 +215,10 @@ def to_annotate(roll: Roll | None, annotated: Roll | None) -> Roll | None:
 
 
 def archive_kind(roll: Roll) -> SnapshotKind:
-    """The kind of archive that a roll begins with: the year's last is kept apart."""
-    return SnapshotKind.YEAR_END_ARCHIVE if roll.turns_year else SnapshotKind.ARCHIVE
+    """The kind of archive that a roll begins with: the year's last is kept apart; a year that is left for a while is
+    not over."""
+    ends = roll.to.school_year > roll.from_.school_year
+    return SnapshotKind.YEAR_END_ARCHIVE if ends else SnapshotKind.ARCHIVE
 
 
 def _still_wanted(wish: Wish, facts: RollFacts, roll: Roll) -> bool:

@@ -3,9 +3,10 @@
 A *turn* leads to a school year, and has three dates: the year-end archive (archive annuelle) of the passing year, the
 preparation of the coming year's empty base (base vide), and the switchover (bascule). Each is settled once for each
 school year, whatever the calendar that it came from: a base that moves to another calendar or channel sees no date
-twice, skips no year, and never goes back a year. What is settled is read from the volume and from `status`; that an
-object was created says nothing. A date that was missed (operator down, base stopped, year held by a pin) is made up
-once, by the newest one; a date that had passed before the school was here never comes.
+twice, skips no year, and never goes back a year by itself. A person who pins a past year that the volume still holds
+gets it, and keeps it when the pin is taken out: its dates are settled. What is settled is read from the volume and from
+`status`; that an object was created says nothing. A date that was missed (operator down, base stopped, year held by a
+pin) is made up once, by the newest one; a date that had passed before the school was here never comes.
 """
 
 from __future__ import annotations
@@ -277,11 +278,14 @@ def _pinned(school: School, current: int) -> tuple[Switchover, DueTurn | None, Y
     pin = school.pin
     assert pin is not None, "asked of pinned ones"
     if pin < school.serves:
+        held = sorted(year.school_year for year in school.years if year.state != "Prepared")
+        if pin in held:
+            return Switchover.REPLACE, DueTurn(pin, school.serves, None), None
         message = (
-            f"spec.schoolYear.pin: {pin} is before {school.serves}, which is in service: no year is taken back; "
-            f"to serve {pin} again, restore a snapshot of it, or pin {school.serves}"
+            f"spec.schoolYear.pin: {pin} is before {school.serves}, which is in service, and is not on the data "
+            f"volume, which holds {', '.join(map(str, held)) or 'no other'}"
         )
-        return Switchover.KEEP_PINNED, None, YearProblem("PinnedYearPassed", message)
+        return Switchover.KEEP_PINNED, None, YearProblem("PinnedYearMissing", message)
     if pin > max(current + 1, school.serves):
         message = (
             f"spec.schoolYear.pin: {pin} is further away than the coming year, {current + 1}; "

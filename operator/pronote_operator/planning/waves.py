@@ -85,6 +85,7 @@ class WaveMember:
         comes: when its next roll falls due; None while one is due or none is coming.
         hindered: whether a roll is due that it could not begin: its server is not ready. The rollout is not done.
         updated: whether it runs what is due for it.
+        since: of one that waits, is hindered or in flight: since when (see `outlook`); else None.
     """
 
     key: str
@@ -101,11 +102,17 @@ class WaveMember:
     comes: datetime | None = None
     hindered: bool = False
     updated: bool = True
+    since: datetime | None = None
 
     @property
     def waits(self) -> bool:
         """Whether it needs a roll and could take one."""
         return bool(self.parts) and not self.in_flight and not self.broken
+
+    @property
+    def owes(self) -> datetime | None:
+        """Since when it has not taken what is due, though it could: a broken one owes nothing."""
+        return self.since if not self.broken and (self.parts or self.in_flight or self.hindered) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +176,7 @@ class Waves:
         self._failed: dict[int, dict[str, None]] = {}
         self._lacked: Counter[str] = Counter()
         self._soaks: dict[str, _Soak] = {}
+        self._owed: Counter[datetime] = Counter()
         self._updated = self._hindered = 0
         for member in members:
             self.put(member)
@@ -203,6 +211,16 @@ class Waves:
     def updated(self) -> int:
         """How many bases run what is due for them."""
         return self._updated
+
+    @property
+    def hindered(self) -> int:
+        """How many bases could not begin what is due for them, besides those that wait."""
+        return self._hindered
+
+    @property
+    def oldest_due(self) -> datetime | None:
+        """Since when the base has waited, or been in flight, that has for longest; None when none does."""
+        return min(self._owed, default=None)
 
     def decide(self, rules: Rules, now: datetime) -> WaveDecision:
         """What holds at the instant `now` (aware).
@@ -338,6 +356,8 @@ class Waves:
             self._coming[member.canary, member.tz, member.comes] += 1
         self._updated += member.updated
         self._hindered += member.hindered and not member.broken
+        if member.owes is not None:
+            self._owed[member.owes] += 1
         if member.canary and not member.broken:
             self._lacked.update(_ahead(member))
             for part in member.took:
@@ -361,6 +381,10 @@ class Waves:
                 del self._coming[member.canary, member.tz, member.comes]
         self._updated -= member.updated
         self._hindered -= member.hindered and not member.broken
+        if member.owes is not None:
+            self._owed[member.owes] -= 1
+            if not self._owed[member.owes]:
+                del self._owed[member.owes]
         if member.canary and not member.broken:
             for part in _ahead(member):
                 self._lacked[part] -= 1

@@ -50,11 +50,3 @@ def test_a_release_still_to_come_is_scheduled_and_looked_at_when_it_comes() -> N
 def test_an_operator_of_a_few_namespaces_tells_only_what_all_of_them_would() -> None:
     status, _ = channel_status(channel(), None, NOW)
     assert set(status) == {"observedGeneration", "conditions", "target"}
-
-
-def test_it_leaves_the_figures_of_one_that_sees_all_bases_as_they_are() -> None:
-    halted = Condition("Stalled", "True", "RolloutHalted", "3 bases failed, and 2 may")
-    whole, _ = channel_status(channel(), Progress({"phase": "Halted", "total": 3, "updated": 0}, halted), NOW)
-    told = VersionChannel.model_validate({**channel().model_dump(by_alias=True), "status": whole})
-    part, _ = channel_status(told, None, NOW + dt.timedelta(hours=1))
-    assert part == whole

@@ -123,3 +123,28 @@ def test_a_pinned_canary_holds_no_turn_of_the_year() -> None:
 def test_a_school_that_pins_itself_to_the_coming_year_waits_for_no_canary() -> None:
     pinned = replace(BASE, school=replace(SCHOOL, pin=2026))
     assert outlook(pinned, paris("2026-07-10")).member.parts == ("pin 2026",)
+
+
+def test_one_that_waits_tells_since_when_what_it_waits_for_is_due() -> None:
+    later = DUE + timedelta(hours=5)
+    assert outlook(BASE, paris("2026-08-26T01:00")).member.since is None, "the turn waits for the release"
+    assert outlook(BASE, later).member.since == DUE
+    hindered = outlook(replace(BASE, facts=replace(BASE.facts, ready=False)), later).member
+    assert (hindered.hindered, hindered.since) == (True, DUE)
+    assert outlook(failed(BASE), later).member.since is None
+
+
+def test_one_in_flight_tells_since_when_it_is() -> None:
+    rolled, ahead = begun()
+    assert rolled.roll is not None
+    assert member_of(rolled, ahead).since == rolled.roll.started == DUE
+    restarted = replace(rolled, facts=replace(rolled.facts, template=Template(NEW)))
+    assert outlook(restarted, DUE + timedelta(hours=1)).member.since == DUE, "whatever the template is by then"
+
+
+def test_what_has_no_date_is_due_since_the_school_is_here() -> None:
+    undated = replace(BASE, channel=replace(CHANNEL, releases=(Listed(NEW.version, NEW.image),)))
+    pinned = replace(BASE, school=replace(SCHOOL, pin=2026))
+    for base in (undated, pinned):
+        member = outlook(base, paris("2026-07-10")).member
+        assert (member.waits, member.since) == (True, SCHOOL.known_since)

@@ -131,12 +131,22 @@ def test_a_pin_to_the_coming_year_turns_without_waiting_for_the_date() -> None:
     assert year_plan(school(2026, pin=2026), at("2026-08-26")).case is Switchover.KEEP_PINNED
 
 
-@pytest.mark.parametrize(("pin", "reason"), [(2024, "PinnedYearPassed"), (2027, "PinnedYearTooFar")])
+@pytest.mark.parametrize(("pin", "reason"), [(2024, "PinnedYearMissing"), (2027, "PinnedYearTooFar")])
 def test_a_pin_to_another_year_than_this_or_the_next_is_told(pin: int, reason: str) -> None:
     plan = year_plan(school(pin=pin), at("2026-07-06"))
     assert plan.turn is None
     assert plan.problem is not None
     assert plan.problem.reason == reason
+
+
+def test_a_pin_to_a_past_year_that_the_volume_holds_gives_it_and_keeps_it_when_the_pin_is_taken_out() -> None:
+    held = (Held(2025, "Kept"), Held(2026), Held(2027, "Prepared"))
+    turned = school(2026, years=held, done=YearDone(2025, 2027, 2026))
+    assert year_plan(replace(turned, pin=2025), at("2026-11-06")).turn == DueTurn(2025, 2026, None)
+    back = replace(turned, serves=2025, years=(Held(2025), Held(2026, "Kept")))
+    assert year_plan(replace(back, pin=2025), at("2026-11-06")).turn is None
+    assert year_plan(back, at("2026-11-06")).turn is None, "its dates are settled"
+    assert year_plan(replace(back, pin=2026), at("2026-11-06")).turn == DueTurn(2026, 2025, None)
 
 
 def test_manual_prepares_nothing_and_is_replaced_at_switchover_all_the_same() -> None:

@@ -83,7 +83,7 @@ def test_a_base_in_a_roll_says_how_far_it_is(phase: RollPhase, reason: str) -> N
 
 
 def test_what_a_person_must_mend_is_told() -> None:
-    assert told(replace(BASE, school=replace(SCHOOL, pin=2024)))[1] == "PinnedYearPassed"
+    assert told(replace(BASE, school=replace(SCHOOL, pin=2024)))[1] == "PinnedYearMissing"
     withdrawn = replace(BASE, channel=replace(CHANNEL, releases=(Listed("2024.3.9", "pronote:older"),)))
     assert told(withdrawn, paris("2026-08-01"))[1] == "ReleaseNotListed"
 

@@ -276,3 +276,20 @@ def test_no_failure_tolerated_means_the_first_one_halts(share: int | str) -> Non
     fleet = [waiting(n) for n in range(500)]
     waves = Waves([*fleet, replace(current(501), failed=4)])
     assert waves.decide(replace(RULES, max_failures=share), EVENING).phase == "Halted"
+
+
+def test_the_oldest_that_is_owed_is_told_of_those_that_could_take_it() -> None:
+    due = [EVENING + timedelta(hours=hours) for hours in range(5)]
+    fleet = [replace(waiting(n), since=since) for n, since in enumerate(due)]
+    fleet[0] = replace(fleet[0], broken=True)
+    waves = Waves(fleet)
+    assert waves.oldest_due == due[1]
+    waves.put(taken(fleet[1], None))
+    assert waves.oldest_due == due[2]
+    waves.put(replace(fleet[2], parts=(), hindered=True))
+    assert (waves.oldest_due, waves.hindered) == (due[2], 1)
+    waves.put(replace(fleet[2], in_flight=True, since=due[4]))
+    assert (waves.oldest_due, waves.hindered) == (due[3], 0)
+    for number in (2, 3, 4):
+        waves.remove(fleet[number].key)
+    assert waves.oldest_due is None
