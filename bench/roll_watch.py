@@ -16,10 +16,15 @@ WATCH_SECONDS = 600
 
 
 class RollWatch:
-    """Follows all bases while it is entered; what was before is not told."""
+    """Follows all bases while it is entered.
 
-    def __init__(self, client: KubeClient) -> None:
+    Args:
+        version: that they go over to; rolls to others are not told.
+    """
+
+    def __init__(self, client: KubeClient, version: str) -> None:
         self._client = client
+        self._version = version
         self.writes = 0
         self.most_in_flight = 0
         self.done: dict[tuple[str, str], float] = {}
@@ -60,7 +65,7 @@ class RollWatch:
         """A base was seen changed."""
         key = (body["metadata"]["namespace"], body["metadata"]["name"])
         roll = roll_of(body["status"].get("roll"))
-        if roll is None:
+        if roll is None or roll.to.version != self._version:
             return
         (self._in_flight.add if roll.in_flight else self._in_flight.discard)(key)
         self.most_in_flight = max(self.most_in_flight, len(self._in_flight))

@@ -71,7 +71,7 @@ async def measure(stage: Stage, operator: OperatorProcess) -> None:
     async with operators_client(stage.cluster.kubeconfig) as client, _agents(stage, address) as agents:
         generations = await _generations(client)
         await watching.settle(operator, stage.bases, within=stage.within)
-        async with RollWatch(client) as bases, watching.ChannelWrites(client) as channel:
+        async with RollWatch(client, VERSION) as bases, watching.ChannelWrites(client) as channel:
             samples = _Samples(operator)
             with stage.progress.step(f"(k) {stage.bases} bases roll, {at_once} at once", lambda: stage.doing):
                 began = await _change(stage, at_once)

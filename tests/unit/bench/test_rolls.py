@@ -47,14 +47,15 @@ def test_the_rate_of_a_counter_is_told_between_readings() -> None:
 
 
 def test_the_status_tells_who_is_in_flight_and_who_is_done() -> None:
-    def base(name: str, phase: str, **times: str) -> dict[str, object]:
-        target = {"version": "2026.2.6", "image": "server:2026.2.6", "schoolYear": 2026}
+    def base(name: str, phase: str, version: str = "2026.2.6", **times: str) -> dict[str, object]:
+        target = {"version": version, "image": f"server:{version}", "schoolYear": 2026}
         roll = {"id": "1", "phase": phase, "channelGeneration": 2, "from": target, "to": target, **times}
         return {"metadata": {"namespace": "a", "name": name}, "status": {"roll": roll}}
 
-    watch = RollWatch(None)  # type: ignore[arg-type]
+    watch = RollWatch(None, "2026.2.6")  # type: ignore[arg-type]
     started = "2026-09-01T20:00:00Z"
     watch.seen({"metadata": {"namespace": "a", "name": "x"}, "status": {}})
+    watch.seen(base("w", "Done", "2026.2.5", startedTime=started, completedTime="2026-09-01T20:00:12Z"))
     watch.seen(base("x", "Archiving", startedTime=started))
     watch.seen(base("y", "Restarting", startedTime=started))
     watch.seen(base("x", "Done", startedTime=started, completedTime="2026-09-01T20:00:12Z"))
