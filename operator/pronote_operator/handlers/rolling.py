@@ -49,7 +49,6 @@ from pronote_operator.planning.rollover import (
 )
 from pronote_operator.planning.school_year import School, YearDone, all_done, known_since, noted
 from pronote_operator.planning.selectors import selects
-from pronote_operator.planning.snapshot_history import kind_of
 from pronote_operator.planning.snapshot_job import SnapshotJob, Why
 from pronote_operator.planning.up_to_date import up_to_date
 
@@ -59,7 +58,6 @@ ANSWER_SECONDS = 2.0
 """How soon a server or an agent that did not answer is asked again while a roll is under way."""
 ARCHIVE_SECONDS = 15.0
 """How soon an archive is looked for that was asked for; its end marks the base besides."""
-_ARCHIVES = (SnapshotKind.ARCHIVE, SnapshotKind.YEAR_END_ARCHIVE)
 _RESTARTED = (RollPhase.RESTARTING, RollPhase.ROLLING_BACK)
 
 
@@ -207,14 +205,13 @@ class Rolling:
             ),
             school=self._school(outcome, there.runs.school_year, names),
             facts=RollFacts(
-                template=Template(there.runs, there.new_year_from, there.restore),
+                template=Template(there.runs, there.new_year_from, there.restore, there.archive),
                 in_service=base.spec.in_service,
                 has_pod=there.replicas > 0,
                 suspended=base.spec.suspend,
                 ready=there.ready,
                 archive=ArchiveState.TAKEN if taken else ArchiveState.MISSING,
                 busy=is_open(base.spec.restore, base.status.restore),
-                newest_archive=_newest_archive(names),
                 noted=noted_roll,
             ),
             roll=roll,
@@ -366,11 +363,6 @@ def _noted(there: StatefulSetFacts) -> Roll | None:
 
 def _text(roll: Roll) -> str:
     return canonical_json(roll_manifest(roll))
-
-
-def _newest_archive(names: Sequence[str]) -> str | None:
-    archives = [name for name in names if kind_of(name) in _ARCHIVES]
-    return max(archives, key=lambda name: parsed_name(name)[1], default=None)
 
 
 def _job(kind: SnapshotKind, name: str, now: dt.datetime) -> SnapshotJob:
