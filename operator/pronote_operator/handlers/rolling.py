@@ -105,6 +105,7 @@ class Rolling:
         self._rollouts = rollouts
         self._new_years = new_years
         self._ended = ended
+        self._begun: dict[Key, Roll] = {}
 
     async def course(self, outcome: Pass) -> Course:
         """Decide the next step of a base that has a StatefulSet whose template tells what it runs, and begin it.
@@ -115,7 +116,7 @@ class Rolling:
         there = outcome.statefulset
         assert there is not None, "asked of bases that have one"
         assert there.runs is not None, "likewise"
-        base = self._base(outcome, there, roll_of(_manifest(outcome)))
+        base = self._base(outcome, there, further(roll_of(_manifest(outcome)), self._begun.get(outcome.key)))
         known = further(base.roll, base.facts.noted)
         if known is not None and known.phase in _RESTARTED:
             base = replace(base, facts=await self._with_answer(outcome, there, base.facts))
@@ -136,6 +137,10 @@ class Rolling:
                 outcome.again(ARCHIVE_SECONDS)
             case Restart(wanted) | RollBack(wanted):
                 template = wanted
+                if found.roll is not None:
+                    # Should the answer to this change be lost, it is repeated as it was, under the same name of its
+                    # archive: another would be of what the new release has left.
+                    self._begun[outcome.key] = found.roll
             case Wait(until) if until is not None:
                 outcome.due_at(until)
         self._see_to_the_year(outcome, ahead, base)
@@ -171,10 +176,12 @@ class Rolling:
     def forget(self, key: Key) -> None:
         """A base is gone."""
         self._rollouts.remove(key)
+        self._begun.pop(key, None)
         self._new_years.forget(key)
 
     def reported(self, outcome: Pass) -> None:
         """The status tells what this pass came to."""
+        self._begun.pop(outcome.key, None)
         self._new_years.told(outcome.key, outcome.year_made)
         base = outcome.rolling
         if base is not None and _ends(outcome, base.roll):

@@ -224,9 +224,10 @@ def archive_kind(roll: Roll) -> SnapshotKind:
 
 def _still_wanted(wish: Wish, facts: RollFacts, roll: Roll) -> bool:
     if roll.phase is RollPhase.RESTARTING:
-        # Stopped before its template was changed, or killed when that was about to be: what was in service since its
-        # archive, if there is one, would not be in it.
-        return facts.has_pod or facts.template.runs != roll.from_
+        # Archived, and stopped before its template was changed: what was entered since would be in no archive. (One
+        # that `prepare` is to take is of whatever it finds, under the name that it has: it may be under way.)
+        archived = facts.archive is ArchiveState.TAKEN
+        return not archived or facts.has_pod or facts.template.runs != roll.from_
     if roll.phase is not RollPhase.ARCHIVING or facts.template.runs == roll.to:
         return True
     return wish.due == roll.to and facts.template.runs == roll.from_ and facts.in_service and facts.has_pod

@@ -15,6 +15,7 @@ from pronote_operator.api.snapshots import parsed_name
 from pronote_operator.builders.names import ANNOTATION_ROLL, Names
 from pronote_operator.cluster.agent import AgentError
 from pronote_operator.cluster.kinds import BY_KIND
+from pronote_operator.errors import ApiError
 from tests.unit.core.test_pass import KEY, Bench, MemoryApi
 
 Object = dict[str, Any]
@@ -430,6 +431,36 @@ async def test_a_base_that_was_stopped_and_cannot_be_archived_goes_back_at_once_
     assert (school.data, school.archives) == ("entered", [])
     assert "ArchiveFailed: the volume of the snapshots is full" in school.roll["message"]
     assert school.bench.rolls == [("stable", "rolled_back")]
+
+
+@pytest.mark.parametrize("stored", [False, True])
+async def test_a_start_whose_answer_is_lost_is_repeated_under_the_same_name(school: School, stored: bool) -> None:
+    """Another archive would be of what the new release has left by then."""
+    whole = school.api.apply
+
+    async def lost(manifest: Object) -> Object:
+        if manifest["kind"] != "StatefulSet":
+            return await whole(manifest)
+        school.api.apply = whole  # type: ignore[method-assign]
+        if stored:
+            await whole(manifest)
+        raise ApiError(500, "InternalError", "the answer was lost")
+
+    school.broken.add(NEW)
+    school.bench.ask(inService=False)
+    await school.passes()
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"))
+    await school.passes()
+    school.bench.ask(inService=True)
+    school.api.apply = lost  # type: ignore[method-assign]
+    with pytest.raises(ApiError):
+        await school.passes()
+    await school.after_minutes(1)
+    assert school.version == NEW
+    (archive,) = school.archives
+    assert school.plan["archive"] == {"name": archive}
+    await school.after_minutes(21)
+    assert (school.version, school.data) == (OLD, "entered")
 
 
 async def _started(kill_at: int | None, *, after: bool, broken: bool) -> School:

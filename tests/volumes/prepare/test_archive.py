@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pronote_operator.api.snapshots import SnapshotKind
 from pronote_operator.prepare import stored
 from pronote_operator.prepare.years import make_year
 from pronote_operator.snapshots import Reason, Repository, SnapshotError, StoredSnapshot
@@ -44,6 +45,7 @@ def test_what_was_in_service_is_archived_with_its_annexes_before_the_year_turns(
     assert school.said["message"] == f"school year 2027 is prepared ({NAME}, new-year-2027, turn-2027)"
     (found,) = taken(school)
     assert (found.uai, found.school_year, found.version, found.annexes) == (UAI, YEAR, "2026.2.5", True)
+    assert found.kind is SnapshotKind.YEAR_END_ARCHIVE
     inside = school.extracted(NAME)
     assert mark_of(inside / "base.sqlite") == "old"
     assert (inside / "annexes/photos/1.jpg").read_text() == "photo of old"
