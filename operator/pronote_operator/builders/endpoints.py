@@ -1,4 +1,4 @@
-"""The host name under which Clients reach a base, from the operator's template."""
+"""The host names of a base: for Clients from the operator's template, and all that its certificate covers."""
 
 from __future__ import annotations
 
@@ -35,6 +35,23 @@ def client_endpoint(ctx: BuildContext) -> tuple[str, int]:
         HostTemplateError: see `host_from_template`.
     """
     return client_host(ctx), CLIENT_PORT
+
+
+def server_names(ctx: BuildContext) -> tuple[str, ...]:
+    """Every name under which the server of a base is spoken to: Clients first, then the operator's ways to the agent.
+
+    Raises:
+        HostTemplateError: the operator's host template cannot be used for this base.
+    """
+    names, namespace = ctx.names, ctx.namespace
+    wanted = (
+        client_host(ctx),
+        f"{names.client_service}.{namespace}.svc",
+        f"{names.client_service}.{namespace}.svc.cluster.local",
+        f"{names.agent_service}.{namespace}.svc",
+        f"{names.pod}.{names.agent_service}.{namespace}.svc",
+    )
+    return tuple(dict.fromkeys(wanted))
 
 
 @lru_cache(maxsize=64)

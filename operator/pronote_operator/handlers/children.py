@@ -32,14 +32,14 @@ class Wanted:
         kind: its kind.
         name: its name.
         inputs: what the manifest follows from; its hash is the signature.
-        build: makes the manifest, given the object that is there (None: there is none).
+        build: makes the manifest, at once or when awaited, given the object that is there (None: there is none).
         facts: what to remember of the object as stored.
     """
 
     kind: str
     name: str
     inputs: Any
-    build: Callable[[Object | None], Object]
+    build: Callable[[Object | None], Object | Awaitable[Object]]
     facts: Callable[[Object], Any] = lambda _: None
 
 
@@ -105,11 +105,11 @@ class Children:
             # Known, but its body was dropped: a manifest that builds on what is there needs it again.
             there = await self._fetch(wanted.kind, wanted.name)
         if there is None:
-            created = await self._client.apply_new(wanted.build(None))
+            created = await self._client.apply_new(await _built(wanted, None))
             if created is not None:
                 return self._in_place(wanted, created, signature)
             there = await self._fetch(wanted.kind, wanted.name)
-        manifest = wanted.build(there)
+        manifest = await _built(wanted, there)
         paths = differs(manifest, there) if there is not None else []
         if there is not None and not paths:
             return self._in_place(wanted, there, signature)
@@ -218,6 +218,11 @@ class Children:
         if body is not None:
             refuse_others(kind, body, self._owner, self._uid)
         return body
+
+
+async def _built(wanted: Wanted, there: Object | None) -> Object:
+    built = wanted.build(there)
+    return built if isinstance(built, dict) else await built
 
 
 def _version(body: Object) -> Any:

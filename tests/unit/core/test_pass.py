@@ -5,13 +5,16 @@ from __future__ import annotations
 import copy
 import datetime as dt
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from pronote_operator.builders.certificates import Certificates
 from pronote_operator.builders.context import BuilderOptions
+from pronote_operator.certification.certifier import Certified
+from pronote_operator.certification.issuing import certified, renewal_time
 from pronote_operator.cluster.agent import AgentError
 from pronote_operator.cluster.kinds import BY_KIND, CHILD_KINDS, SECRETS, Kind
 from pronote_operator.errors import ApiError
@@ -142,6 +145,20 @@ class MemoryAgents:
         return self.answers[question]
 
 
+class MemoryCertifier:
+    """Makes and judges certificates without a process of its own; counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def certified(
+        self, held: Certificates | None, *, subject: str, organisation: str, names: Sequence[str], now: dt.datetime
+    ) -> Certified:
+        self.asked += 1
+        found = certified(held, subject, organisation, names, now)
+        return Certified(found, renewal_time(found))
+
+
 class Bench:
     """One base and its reconciler."""
 
@@ -157,6 +174,7 @@ class Bench:
         given = {"uai": "0750654D", "displayName": "Collège Jean Moulin", "source": {"empty": {}}, **spec}
         self.body: Object = {"metadata": metadata, "spec": given, "status": {"observedGeneration": -1}}
         self.agents = MemoryAgents()
+        self.certifier = MemoryCertifier()
         self.now = dt.datetime(2026, 11, 24, 8, tzinfo=dt.UTC)
         self.api = MemoryApi(self.body)
         self.store = ObjectStore()
@@ -214,6 +232,7 @@ class Bench:
             fleet=self.fleet,
             reporter=self.reporter,
             snapshots=self.desk,
+            certifier=self.certifier,  # type: ignore[arg-type]
             rolling=self.rolling,
             max_concurrent_restores=1,
             options=BuilderOptions(operator_image="localhost/pronote-operator:dev"),
@@ -320,6 +339,7 @@ async def test_a_pass_with_nothing_to_do_sends_no_request(bench: Bench) -> None:
     for _ in range(3):
         await bench.reconcile(KEY)
     assert bench.api.sent == []
+    assert bench.certifier.asked == 1
 
 
 async def test_a_restarted_operator_that_lists_everything_writes_nothing(bench: Bench) -> None:
