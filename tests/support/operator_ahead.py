@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import sys
 
-from pronote_operator import app, main
+from pronote_operator import app, command
 
 
 def ahead(hours: float) -> tuple[str, ...]:
@@ -22,4 +22,4 @@ if __name__ == "__main__":
     shift = dt.timedelta(hours=float(sys.argv[1]))
     true_now = app.now
     app.now = lambda: true_now() + shift
-    main.cli(["run"])
+    command.cli(["run"])

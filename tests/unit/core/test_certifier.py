@@ -228,8 +228,8 @@ def _state(process: int) -> str:
 
 IMPORTS = """
 import sys
-from pronote_operator.cluster.lean import leave_out_synchronous_client
-leave_out_synchronous_client()
+from pronote_operator.cluster.lean import leave_out_what_is_not_used
+leave_out_what_is_not_used()
 import pronote_operator.app, pronote_operator.process
 print(*sorted({name.split(".")[0] for name in sys.modules}))
 """
