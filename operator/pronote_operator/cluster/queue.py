@@ -126,6 +126,8 @@ class KeyedQueue(Generic[K]):
             key = next(iter(self._ready))
             del self._ready[key]
             await self._run_one(key)
+            # Work with nothing to do may not have waited for anything: others have their turn.
+            await asyncio.sleep(0)
 
     async def _run_one(self, key: K) -> None:
         self._running.add(key)

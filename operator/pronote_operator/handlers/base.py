@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from pronote_operator.api.pronotebase import PronoteBase
@@ -237,7 +237,7 @@ class BaseReconciler:
             *volumes.wanted(ctx, claims),
             *_simple_children(ctx, certificates.authority),
         ]
-        await _all_of(children.bring(one) for one in simple)
+        await _all_of([children.bring(one) for one in simple if not children.in_place(one)])
         await self._check_superadmin(outcome, names)
         outcome.statefulset = await children.bring(_statefulset(ctx))
         await self._follow_restore(outcome)
@@ -417,8 +417,10 @@ class BaseReconciler:
         )
 
 
-async def _all_of(work: Any) -> None:
+async def _all_of(work: Sequence[Awaitable[Any]]) -> None:
     """Run all, and raise the first failure only when none is under way any more."""
+    if not work:
+        return
     results = await asyncio.gather(*work, return_exceptions=True)
     failures = [result for result in results if isinstance(result, BaseException)]
     if failures:

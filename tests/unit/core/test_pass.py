@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import datetime as dt
 import json
@@ -543,3 +544,20 @@ async def test_no_more_bases_are_restored_at_once_than_may_be(bench: Bench) -> N
     bench.fleet.put(other, replace(member, restoring=bench.now - dt.timedelta(hours=1)))
     await bench.reconcile(KEY)
     assert "StatefulSet jean-moulin" in bench.api.writes(), "one that takes too long holds nobody up"
+
+
+async def test_a_pass_with_nothing_to_do_starts_nothing_beside_itself(bench: Bench) -> None:
+    await bench.reconcile(KEY)
+    loop = asyncio.get_running_loop()
+    started: list[object] = []
+
+    def note(_: object, work: Any, **__: object) -> asyncio.Task[Any]:
+        started.append(work)
+        return asyncio.Task(work, loop=loop)
+
+    loop.set_task_factory(note)
+    await bench.reconcile(KEY)
+    assert started == []
+    bench.change("ConfigMap", "jean-moulin-settings", data={"settings.json": "{}"})
+    await bench.reconcile(KEY)
+    assert len(started) == 1
