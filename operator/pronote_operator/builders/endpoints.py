@@ -64,6 +64,7 @@ def check_host_template(template: str) -> None:
     host_from_template(template, name="name", namespace="namespace", uai="0750654D")
 
 
+@lru_cache(maxsize=64)  # asked for several times in each pass
 def host_from_template(template: str, *, name: str, namespace: str, uai: str) -> str:
     """`template` with `{name}`, `{namespace}` and `{uai}` (lower case) filled in.
 

@@ -136,7 +136,7 @@ class BaseReconciler:
             new=base.status.observed_generation < 0,
             on_repair=self._on_repair,
         )
-        outcome = Pass(base, key, children, self._clock())
+        outcome = Pass(base, body, key, children, self._clock())
         try:
             outcome.references = self._resolve(base, outcome.now)
             if base.spec.suspend:
@@ -398,7 +398,7 @@ class BaseReconciler:
         if outcome.key in self._store:
             # Not when it was deleted during the pass: nobody would take it out again.
             self._fleet.put(outcome.key, self._member(outcome))
-        await self._reporter.base(outcome.base, outcome.key, outcome.status())
+        await self._reporter.base(outcome.key, outcome.body, outcome.status())
         self._rolling.reported(outcome)
         if outcome.source_steps:
             await self._reporter.loaded(outcome.key, outcome.source_steps)
