@@ -82,7 +82,8 @@ class KeyedQueue(Generic[K]):
             # Each pass leaves an entry, and some are due in a year (certificates): they would pile up until then.
             self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
             heapq.heapify(self._heap)
-        self._rescheduled.set()
+        if self._heap[0][0] == when:
+            self._rescheduled.set()  # else something is due before, and the timer wakes for it
 
     def forget(self, key: K) -> None:
         """The key is no more: nothing waits for it any longer."""
