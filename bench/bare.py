@@ -12,9 +12,9 @@ from bench.plane import create_bases, furnish
 from bench.schools import IMAGE, VERSION, School
 from local_cluster import Cluster
 from pronote_operator.api.pronotebase import PronoteBase
-from pronote_operator.builders.certificates import issued, server_names
 from pronote_operator.builders.configmaps import parameters_configmap, settings_configmap
 from pronote_operator.builders.context import BuildContext, BuilderOptions, Release
+from pronote_operator.builders.endpoints import server_names
 from pronote_operator.builders.networkpolicy import network_policy
 from pronote_operator.builders.secrets import (
     agent_secret,
@@ -26,6 +26,7 @@ from pronote_operator.builders.secrets import (
 from pronote_operator.builders.services import agent_service, client_service
 from pronote_operator.builders.statefulset import statefulset
 from pronote_operator.builders.volumes import data_claim, snapshots_claim
+from pronote_operator.certification.issuing import issued
 
 OPTIONS = BuilderOptions(operator_image="localhost/pronote-operator:dev", image_pull_policy="IfNotPresent")
 SCHOOL_YEAR = 2026

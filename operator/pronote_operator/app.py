@@ -15,6 +15,7 @@ from kubernetes.aio import client as kube
 from pronote_operator.api.constants import FIELD_MANAGER, LABEL_BASE, LABEL_MANAGED_BY
 from pronote_operator.builders.context import BuilderOptions
 from pronote_operator.builders.endpoints import check_host_template
+from pronote_operator.certification.certifier import Certifier
 from pronote_operator.cluster.agent import agent_session
 from pronote_operator.cluster.client import KubeClient
 from pronote_operator.cluster.events import EventRecorder
@@ -112,6 +113,7 @@ class Operator:
             on_covered=lambda name: self.queue.mark_after(policy_key(name), POLICY_SETTLE_SECONDS),
         )
         self._agent_session = agent_session()
+        self._certifier = Certifier()
         self._reporter = Reporter(client, self._store, EventRecorder(client, instance=identity))
         self._listener = Listener(seen=self._book.seen, gone=self._book.gone, synced=self._listed)
         self._namespaces = Namespaces(
@@ -162,6 +164,7 @@ class Operator:
             reporter=self._reporter,
             agents=agents,
             snapshots=self._snapshots,
+            certifier=self._certifier,
             rolling=self._rolling,
             max_concurrent_restores=settings.max_concurrent_restores,
             options=options,
@@ -173,6 +176,7 @@ class Operator:
             store=self._store,
             reporter=self._reporter,
             pulse=self.pulse,
+            certifier=self._certifier,
             namespace=namespace,
             catalogue=settings.ent_catalogue,
             mark=self._mark_known,
@@ -218,7 +222,7 @@ class Operator:
 
     async def run(self) -> None:
         """Work until cancelled or until a part fails: a part that fails ends the whole, which is then started anew."""
-        async with self._agent_session, asyncio.TaskGroup() as group:
+        async with self._agent_session, self._certifier, asyncio.TaskGroup() as group:
             self._namespaces.start_in(group)
             await self._first_list()
             for kind in (*CHILD_KINDS, *WEB_KINDS):

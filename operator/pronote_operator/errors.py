@@ -40,5 +40,9 @@ class Unusable(Exception):  # noqa: N818 - it is a verdict on a person's input, 
         self.message = message
 
 
+class BundleError(ValueError):
+    """Certificates of a person cannot be used; the message says why, and has nothing of what was given but dates."""
+
+
 class ReferenceMissing(Exception):  # noqa: N818 - as above
     """A named object does not exist (yet): becomes `Ready=False ReferenceNotFound` and heals when it appears."""

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from pronote_operator.api.entcatalogue import CATALOGUE_KEY, Ent
+from pronote_operator.certification.bundles import certificates
 from pronote_operator.planning.ent_catalogue import Catalogue, read_catalogue
 from tests.chart.rendering import CHART, NAMESPACE, ROOT, Manifest, one, render
 
@@ -19,7 +20,9 @@ def catalogue(manifests: list[Manifest]) -> Catalogue:
     """The catalogue as the operator reads it."""
     configmap = one(manifests, "ConfigMap", NAME)
     assert configmap["metadata"]["namespace"] == NAMESPACE
-    return read_catalogue(configmap["data"][CATALOGUE_KEY], dt.datetime.now(dt.UTC))
+    read = read_catalogue(configmap["data"][CATALOGUE_KEY])
+    now = dt.datetime.now(dt.UTC)
+    return read.judged({name: certificates(bundle, now) for name, bundle in read.bundles.items()})
 
 
 def rows(heading: str) -> list[list[str]]:

@@ -14,7 +14,7 @@ from pronote_operator.handlers.site import Brought, bring_in_force
 from pronote_operator.planning.delegation import documents, resolve
 from pronote_operator.planning.ent_catalogue import read_catalogue
 from tests.support.net_server import ESPACES, NetServer, site_document
-from tests.unit.planning.test_ca_bundle import GOOD, NOW
+from tests.unit.planning.test_ca_bundle import GOOD
 from tests.unit.planning.test_delegation import delegation
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pronote_operator.planning.site_order import Site
 
-CATALOGUE = read_catalogue("my-ent: {displayName: E, casUrl: 'https://ent.example.org/cas'}", NOW)
+CATALOGUE = read_catalogue("my-ent: {displayName: E, casUrl: 'https://ent.example.org/cas'}")
 
 
 class Hosting:

@@ -14,8 +14,9 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from pronote_operator.builders.certificates import Certificates, issued
+from pronote_operator.builders.certificates import Certificates
 from pronote_operator.builders.names import AGENT_PORT
+from pronote_operator.certification.issuing import issued
 from tests.plugin.fakeapi import FakeApi, Object, refusal
 
 TOKEN = "0123456789abcdef"

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 from aiohttp import web
 
-from pronote_operator.builders.certificates import issued
+from pronote_operator.certification.issuing import issued
 from tests.plugin.conftest import Plugin
 from tests.plugin.fakepod import PREFIX, SERVER_NAME, FakePod
 

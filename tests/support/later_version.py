@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from pronote_operator import main
+from pronote_operator import command
 from pronote_operator.builders import podtemplate
 
 COMMAND = (sys.executable, "-m", "tests.support.later_version")
@@ -42,4 +42,4 @@ def change_defaults(put: Callable[[Any, str, Any], None]) -> None:
 
 if __name__ == "__main__":
     change_defaults(setattr)
-    main.cli(["run"])
+    command.cli(["run"])

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pronote_operator import main
+from pronote_operator import command
 from pronote_operator.cluster import agent
 from tests.support.faults import When
 from tests.support.operator_ahead import put_ahead
@@ -121,4 +121,4 @@ def follow(plan: Plan) -> None:
 
 if __name__ == "__main__":
     follow(_plan(Path(sys.argv[1])))
-    main.cli(["run"])
+    command.cli(["run"])

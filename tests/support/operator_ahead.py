@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import sys
 
-from pronote_operator import app, main
+from pronote_operator import app, command
 
 
 def ahead(hours: float, speed: float = 1.0) -> tuple[str, ...]:
@@ -37,4 +37,4 @@ def _now() -> dt.datetime:
 if __name__ == "__main__":
     _, given, *more = sys.argv
     put_ahead(float(given), *((float(more[0]), dt.datetime.fromisoformat(more[1])) if more else ()))
-    main.cli(["run"])
+    command.cli(["run"])

@@ -29,9 +29,13 @@ class Part(BaseModel):
             schema[VALIDATIONS] = [rule.as_json() for rule in cls.RULES]
         return schema
 
-    def to_manifest(self) -> dict[str, Any]:
-        """Return the object as it stands in a manifest: camelCase, no absent members, times in UTC to the second."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+    def to_manifest(self, only: set[str] | None = None) -> dict[str, Any]:
+        """Return the object as it stands in a manifest: camelCase, no absent members, times in UTC to the second.
+
+        Args:
+            only: the fields to return, by their names in Python; None for all.
+        """
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, include=only)
 
 
 class ObjectMeta(Part):

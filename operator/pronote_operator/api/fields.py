@@ -90,7 +90,7 @@ LocalTime = Annotated[
 
 
 def _utc_text(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 Time = Annotated[AwareDatetime, PlainSerializer(_utc_text, when_used="unless-none")]

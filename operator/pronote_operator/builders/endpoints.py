@@ -1,4 +1,4 @@
-"""The host name under which Clients reach a base, from the operator's template."""
+"""The host names of a base: for Clients from the operator's template, and all that its certificate covers."""
 
 from __future__ import annotations
 
@@ -37,6 +37,23 @@ def client_endpoint(ctx: BuildContext) -> tuple[str, int]:
     return client_host(ctx), CLIENT_PORT
 
 
+def server_names(ctx: BuildContext) -> tuple[str, ...]:
+    """Every name under which the server of a base is spoken to: Clients first, then the operator's ways to the agent.
+
+    Raises:
+        HostTemplateError: the operator's host template cannot be used for this base.
+    """
+    names, namespace = ctx.names, ctx.namespace
+    wanted = (
+        client_host(ctx),
+        f"{names.client_service}.{namespace}.svc",
+        f"{names.client_service}.{namespace}.svc.cluster.local",
+        f"{names.agent_service}.{namespace}.svc",
+        f"{names.pod}.{names.agent_service}.{namespace}.svc",
+    )
+    return tuple(dict.fromkeys(wanted))
+
+
 @lru_cache(maxsize=64)
 def check_host_template(template: str) -> None:
     """Refuse a template that no base can have a host from: to be called once, when the operator starts.
@@ -47,6 +64,7 @@ def check_host_template(template: str) -> None:
     host_from_template(template, name="name", namespace="namespace", uai="0750654D")
 
 
+@lru_cache(maxsize=64)  # asked for several times in each pass
 def host_from_template(template: str, *, name: str, namespace: str, uai: str) -> str:
     """`template` with `{name}`, `{namespace}` and `{uai}` (lower case) filled in.
 

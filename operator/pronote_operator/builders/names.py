@@ -37,6 +37,7 @@ DATA_PLAN_VARIABLE = "PRONOTE_DATA_PLAN"
 SUPERADMIN_KEYS = ("username", "password")
 TLS_KEYS = ("tls.crt", "tls.key", "ca.crt")
 """What a pod gets to see of the TLS Secret: never the key of the authority."""
+AUTHORITY_KEY = "ca.crt"
 CA_KEY = "ca.key"
 AGENT_TOKEN_KEY = "token"  # noqa: S105 (a key's name)
 SNAPSHOT_KEY_KEY = "passphrase"

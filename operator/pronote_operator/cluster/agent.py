@@ -68,12 +68,21 @@ class AgentAddress:
 
 
 class Agent:
-    """One base's agent. The session is shared by all and outlives them."""
+    """One base's agent. The session is shared by all and outlives them.
+
+    Raises:
+        AgentError: what is to be trusted is no certificate.
+    """
 
     def __init__(self, session: aiohttp.ClientSession, address: AgentAddress) -> None:
         self._session = session
         self._address = address
-        self._trust = ssl.create_default_context(cadata=address.authority)
+        try:
+            self._trust = ssl.create_default_context(cadata=address.authority)
+        except (ssl.SSLError, ValueError) as error:
+            raise AgentError(
+                "Unreachable", f"the certificate of the base's authority cannot be read: {error}"
+            ) from None
 
     async def snapshots(self) -> Json:
         """What is kept. Raises AgentError."""

@@ -102,7 +102,8 @@ class KeyedQueue(Generic[K]):
             # Each pass leaves an entry, and some are due in a year (certificates): they would pile up until then.
             self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
             heapq.heapify(self._heap)
-        self._rescheduled.set()
+        if self._heap[0][0] == when:
+            self._rescheduled.set()  # else something is due before, and the timer wakes for it
 
     def forget(self, key: K) -> None:
         """The key is no more: nothing waits for it any longer."""
@@ -145,6 +146,8 @@ class KeyedQueue(Generic[K]):
             if not self._ready and not self._with_all:
                 continue  # the key of this token was forgotten
             await self._run_one(self._next())
+            # Work with nothing to do may not have waited for anything: others have their turn.
+            await asyncio.sleep(0)
 
     def _next(self) -> K:
         self._begun += 1

@@ -73,7 +73,8 @@ class Reflector:
         self._fields = fields
         self._listener = listener
         self._pulse = pulse
-        self._known: set[tuple[str, str]] = set()
+        self._known: dict[str, set[str]] = {}
+        """Names by namespace."""
         self._name = f"children:{kind.collection(namespace)}" + (f"?{fields}" if fields else "")
 
     async def run(self) -> None:
@@ -102,20 +103,22 @@ class Reflector:
 
     async def _list_alone(self) -> str:
         self._pulse.opened(self._name)
-        listed: set[tuple[str, str]] = set()
+        listed: dict[str, set[str]] = {}
         since = "0"
         pages = self._client.pages(
             self._kind, self._namespace, selector=self._selector, fields=self._fields, limit=PAGE_ITEMS
         )
         async for page in pages:
             for item in page["items"]:
-                listed.add(_identity(item["metadata"]))
+                namespace, name = _identity(item["metadata"])
+                listed.setdefault(namespace, set()).add(name)
                 self._listener.seen(self._kind, item)
             since = page["metadata"]["resourceVersion"]
             self._pulse.beat(self._name)
             await asyncio.sleep(0)
-        for namespace, name in self._known - listed:
-            self._listener.gone(self._kind, namespace, name)
+        for namespace, names in self._known.items():
+            for name in names - listed.get(namespace, set()):
+                self._listener.gone(self._kind, namespace, name)
         self._known = listed
         self._listener.synced(self._kind, self._namespace)
         return since
@@ -148,12 +151,15 @@ class Reflector:
         version: str | None = metadata.get("resourceVersion")
         if event["type"] == "BOOKMARK":
             return version
-        identity = _identity(metadata)
+        namespace, name = _identity(metadata)
+        known = self._known.setdefault(namespace, set())
         if event["type"] == "DELETED":
-            self._known.discard(identity)
-            self._listener.gone(self._kind, *identity)
+            known.discard(name)
+            if not known:
+                del self._known[namespace]
+            self._listener.gone(self._kind, namespace, name)
         else:
-            self._known.add(identity)
+            known.add(name)
             self._listener.seen(self._kind, event["object"])
         return version
 

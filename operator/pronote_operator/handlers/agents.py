@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import aiohttp
 
-from pronote_operator.builders.names import AGENT_PORT, AGENT_TOKEN_KEY, Names
+from pronote_operator.builders.names import AGENT_PORT, AGENT_TOKEN_KEY, AUTHORITY_KEY, Names
 from pronote_operator.builders.secrets import decoded
 from pronote_operator.cluster.agent import Agent, AgentAddress, AgentError
 from pronote_operator.cluster.client import KubeClient
@@ -32,6 +32,10 @@ class Agents:
         names = Names(base.name)
         tls = self._book.of(base).get(("Secret", names.tls_secret))
         authority = tls.facts.authority if tls is not None and isinstance(tls.facts, TlsFacts) else None
+        if authority is None:
+            # In the first pass of an operator the certificates are not judged yet.
+            held = await self._client.get(SECRETS, base.namespace, names.tls_secret)
+            authority = decoded((held or {}).get("data"), AUTHORITY_KEY)
         pod = await self._client.get(PODS, base.namespace, names.pod)
         host = ((pod or {}).get("status") or {}).get("podIP")
         if not host or not authority or (pod or {}).get("metadata", {}).get("deletionTimestamp"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from pronote_operator.api.pronotebase import PronoteBase
@@ -17,6 +17,7 @@ from pronote_operator.builders.networkpolicy import network_policy
 from pronote_operator.builders.pinning import roll_inputs
 from pronote_operator.builders.services import agent_service, client_service
 from pronote_operator.builders.statefulset import statefulset
+from pronote_operator.certification.certifier import Certifier
 from pronote_operator.cluster.agent import AgentError
 from pronote_operator.cluster.client import KubeClient
 from pronote_operator.cluster.kinds import PODS, SECRETS
@@ -25,7 +26,13 @@ from pronote_operator.handlers import sources, volumes
 from pronote_operator.handlers.agents import Agents
 from pronote_operator.handlers.book import ChildBook
 from pronote_operator.handlers.children import Children, NotYet, Repaired, Wanted
-from pronote_operator.handlers.credentials import TlsFacts, refuse_weak, superadmin_facts, wanted_secrets
+from pronote_operator.handlers.credentials import (
+    TlsFacts,
+    refuse_weak,
+    superadmin_facts,
+    wanted_certificates,
+    wanted_secrets,
+)
 from pronote_operator.handlers.fleet import Fleet, Member
 from pronote_operator.handlers.gathered import Pass, References
 from pronote_operator.handlers.keys import Key
@@ -88,6 +95,7 @@ class BaseReconciler:
         reporter: Reporter,
         agents: Agents,
         snapshots: SnapshotDesk,
+        certifier: Certifier,
         rolling: Rolling,
         options: BuilderOptions,
         max_concurrent_restores: int,
@@ -104,6 +112,7 @@ class BaseReconciler:
         self._reporter = reporter
         self._agents = agents
         self._snapshots = snapshots
+        self._certifier = certifier
         self._rolling = rolling
         self._options = options
         self._max_concurrent_restores = max_concurrent_restores
@@ -127,7 +136,7 @@ class BaseReconciler:
             new=base.status.observed_generation < 0,
             on_repair=self._on_repair,
         )
-        outcome = Pass(base, key, children, self._clock())
+        outcome = Pass(base, body, key, children, self._clock())
         try:
             outcome.references = self._resolve(base, outcome.now)
             if base.spec.suspend:
@@ -220,16 +229,16 @@ class BaseReconciler:
             raise Unusable("InvalidClientHost", str(error)) from error
         tls = children.known("Secret", names.tls_secret)
         renewal_due = isinstance(tls, TlsFacts) and tls.renew <= outcome.now
-        tls_wanted, *other_secrets = wanted_secrets(ctx, outcome.now, renewal_due=renewal_due)
-        certificates = await children.bring(tls_wanted)
+        wanted = wanted_certificates(ctx, self._certifier, outcome.now, renewal_due=renewal_due)
+        certificates = await children.bring(wanted)
         assert isinstance(certificates, TlsFacts), "a Secret just built holds certificates"
         outcome.due_at(certificates.renew)
         simple = [
-            *other_secrets,
+            *wanted_secrets(ctx),
             *volumes.wanted(ctx, claims),
             *_simple_children(ctx, certificates.authority),
         ]
-        await _all_of(children.bring(one) for one in simple)
+        await _all_of([children.bring(one) for one in simple if not children.in_place(one)])
         await self._check_superadmin(outcome, names)
         outcome.statefulset = await children.bring(_statefulset(ctx))
         await self._follow_restore(outcome)
@@ -393,7 +402,7 @@ class BaseReconciler:
         if outcome.key in self._store:
             # Not when it was deleted during the pass: nobody would take it out again.
             self._fleet.put(outcome.key, self._member(outcome))
-        await self._reporter.base(outcome.base, outcome.key, outcome.status())
+        await self._reporter.base(outcome.key, outcome.body, outcome.status())
         self._rolling.reported(outcome)
         if outcome.source_steps:
             await self._reporter.loaded(outcome.key, outcome.source_steps)
@@ -412,8 +421,10 @@ class BaseReconciler:
         )
 
 
-async def _all_of(work: Any) -> None:
+async def _all_of(work: Sequence[Awaitable[Any]]) -> None:
     """Run all, and raise the first failure only when none is under way any more."""
+    if not work:
+        return
     results = await asyncio.gather(*work, return_exceptions=True)
     failures = [result for result in results if isinstance(result, BaseException)]
     if failures:

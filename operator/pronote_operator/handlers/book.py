@@ -72,7 +72,8 @@ class ChildBook:
     def __init__(self, mark: Callable[[Key], None]) -> None:
         self._mark = mark
         self._children: dict[Key, dict[ChildId, Child]] = {}
-        self._base_of: dict[tuple[str, str, str], Key] = {}
+        self._base_of: dict[tuple[str, str], dict[str, Key]] = {}
+        """By (kind, namespace) and name: a tuple for each of many thousands of children would cost megabytes."""
         self._ending: set[Key] = set()
         self._synced: dict[tuple[str, str], asyncio.Event] = {}
 
@@ -103,20 +104,20 @@ class ChildBook:
         if child is not None and child.version > version:
             return  # an event of a later change came first: it is judged in the next pass
         children[child_id] = Child(version=version, signature=signature, facts=facts)
-        self._base_of[kind, sys.intern(metadata["namespace"]), name] = base
+        self._bases_in(kind, sys.intern(metadata["namespace"]))[name] = base
 
     def forget(self, base: Key) -> None:
         """A base is gone and so is what was known of its children."""
         self._ending.discard(base)
         for kind, name in self._children.pop(base, {}):
-            self._base_of.pop((kind, base.namespace, name), None)
+            self._take_base(kind, base.namespace, name)
 
     def seen(self, kind: Kind, body: dict[str, Any]) -> None:
         """A reflector brought an object."""
         metadata = body["metadata"]
         name = sys.intern(metadata["name"])
-        identity = (kind.kind, sys.intern(metadata["namespace"]), name)
-        base = self._base_of.get(identity) or _owner_in(metadata)
+        place = (kind.kind, sys.intern(metadata["namespace"]))
+        base = self._base_of.get(place, {}).get(name) or _owner_in(metadata)
         if base is None:
             return
         child_id = (kind.kind, name)
@@ -124,7 +125,7 @@ class ChildBook:
         child = children.get(child_id)
         if child is None:
             child = children[child_id] = Child(version=0)
-            self._base_of[identity] = base
+            self._bases_in(*place)[name] = base
         if int(metadata["resourceVersion"]) <= child.version:
             return
         child.hold(body)
@@ -132,10 +133,20 @@ class ChildBook:
 
     def gone(self, kind: Kind, namespace: str, name: str) -> None:
         """A reflector found an object gone."""
-        base = self._base_of.pop((kind.kind, namespace, name), None)
+        base = self._take_base(kind.kind, namespace, name)
         if base is not None:
             self._children.get(base, {}).pop((kind.kind, name), None)
             self._mark(base)
+
+    def _bases_in(self, kind: str, namespace: str) -> dict[str, Key]:
+        return self._base_of.setdefault((kind, namespace), {})
+
+    def _take_base(self, kind: str, namespace: str, name: str) -> Key | None:
+        bases = self._base_of.get((kind, namespace), {})
+        base = bases.pop(name, None)
+        if not bases:
+            self._base_of.pop((kind, namespace), None)
+        return base
 
     def listed(self, kind: Kind, namespace: str | None) -> None:
         """A reflector finished a complete list."""

@@ -17,7 +17,7 @@ from pronote_operator.handlers.book import Child, ChildBook, ChildId
 from pronote_operator.handlers.keys import Key
 from pronote_operator.planning.drift import differs
 from pronote_operator.planning.facts import Ownership, ownership
-from pronote_operator.planning.hashing import stable_hash
+from pronote_operator.planning.hashing import fingerprint
 
 
 class NotYet(Exception):  # noqa: N818 - not an error: something else must happen first
@@ -31,15 +31,15 @@ class Wanted:
     Args:
         kind: its kind.
         name: its name.
-        inputs: what the manifest follows from; its hash is the signature.
-        build: makes the manifest, given the object that is there (None: there is none).
+        inputs: what the manifest follows from; its fingerprint is the signature.
+        build: makes the manifest, at once or when awaited, given the object that is there (None: there is none).
         facts: what to remember of the object as stored.
     """
 
     kind: str
     name: str
     inputs: Any
-    build: Callable[[Object | None], Object]
+    build: Callable[[Object | None], Object | Awaitable[Object]]
     facts: Callable[[Object], Any] = lambda _: None
 
 
@@ -89,6 +89,16 @@ class Children:
             child.facts = facts
         return facts
 
+    def in_place(self, wanted: Wanted) -> bool:
+        """Whether a child is known to be as it is wanted: to `bring` it would do nothing."""
+        child_id = (wanted.kind, wanted.name)
+        child = self._book.of(self._owner).get(child_id)
+        if child is None or child.body is not None or child.signature is None:
+            return False
+        looked_at = self._looked_at.get(child_id)
+        unjudged = looked_at is not None and looked_at[0] is not None
+        return not unjudged and child.signature == fingerprint(wanted.inputs)
+
     async def bring(self, wanted: Wanted) -> Any:
         """Have one child in place; returns the facts about it.
 
@@ -96,7 +106,7 @@ class Children:
             Unusable, NotYet: as `peek`.
             ApiError: the API server refused.
         """
-        signature = stable_hash(wanted.inputs).encode()
+        signature = fingerprint(wanted.inputs)
         there, in_place = await self._look_unless_new(wanted.kind, wanted.name)
         child = self._book.of(self._owner).get((wanted.kind, wanted.name))
         if there is None and child is not None:
@@ -105,11 +115,11 @@ class Children:
             # Known, but its body was dropped: a manifest that builds on what is there needs it again.
             there = await self._fetch(wanted.kind, wanted.name)
         if there is None:
-            created = await self._client.apply_new(wanted.build(None))
+            created = await self._client.apply_new(await _built(wanted, None))
             if created is not None:
                 return self._in_place(wanted, created, signature)
             there = await self._fetch(wanted.kind, wanted.name)
-        manifest = wanted.build(there)
+        manifest = await _built(wanted, there)
         paths = differs(manifest, there) if there is not None else []
         if there is not None and not paths:
             return self._in_place(wanted, there, signature)
@@ -218,6 +228,11 @@ class Children:
         if body is not None:
             refuse_others(kind, body, self._owner, self._uid)
         return body
+
+
+async def _built(wanted: Wanted, there: Object | None) -> Object:
+    built = wanted.build(there)
+    return built if isinstance(built, dict) else await built
 
 
 def _version(body: Object) -> Any:

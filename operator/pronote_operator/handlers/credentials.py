@@ -7,8 +7,8 @@ import datetime as dt
 import secrets
 from dataclasses import dataclass
 
-from pronote_operator.builders.certificates import issued, reason_to_renew, renewal_time, renewed, server_names
 from pronote_operator.builders.context import BuildContext, Manifest
+from pronote_operator.builders.endpoints import server_names
 from pronote_operator.builders.names import SUPERADMIN_KEYS
 from pronote_operator.builders.secrets import (
     agent_secret,
@@ -18,6 +18,7 @@ from pronote_operator.builders.secrets import (
     superadmin_secret,
     tls_secret,
 )
+from pronote_operator.certification.certifier import Certified, Certifier
 from pronote_operator.cluster.client import Object
 from pronote_operator.errors import Unusable
 from pronote_operator.handlers.children import Wanted
@@ -52,33 +53,33 @@ def refuse_weak(secret: str, facts: SuperadminFacts) -> None:
         raise Unusable("WeakSuperAdminPassword", f"Secret {secret} (spec.superAdmin): {facts.weakness}")
 
 
-def tls_facts(body: Object) -> TlsFacts | None:
-    """Judge a TLS Secret: None when it must be made anew."""
-    held = certificates_in(body.get("data"))
-    if held is None:
-        return None
-    try:
-        return TlsFacts(authority=held.authority, renew=renewal_time(held))
-    except ValueError:
-        return None
+def wanted_certificates(ctx: BuildContext, certifier: Certifier, now: dt.datetime, *, renewal_due: bool) -> Wanted:
+    """The Secret with the certificates; to be brought once.
 
-
-def wanted_secrets(ctx: BuildContext, now: dt.datetime, *, renewal_due: bool) -> list[Wanted]:
-    """The Secrets of the base, the one with the certificates first.
-
-    Their content is never an input: what is there is kept. The exact inputs are the shared metadata, and for the
-    certificates the names they must cover, and whether their time has come (`renewal_due`).
+    The exact inputs are the shared metadata, the names that must be covered, and whether their time has come
+    (`renewal_due`). To build it raises CertifierError when the certificates can be neither made nor judged.
     """
+    covered = server_names(ctx)
+    judged: list[Certified] = []
+
+    async def build(there: Object | None) -> Manifest:
+        held = certificates_in(_data(there))
+        found = await certifier.certified(held, subject=ctx.name, organisation=ctx.namespace, names=covered, now=now)
+        judged.append(found)
+        return tls_secret(ctx, found.certificates)
+
+    def facts(_: Object) -> TlsFacts:
+        # Facts are taken of an object that is as it was built: what was judged last is what it holds.
+        return TlsFacts(authority=judged[-1].certificates.authority, renew=judged[-1].renew)
+
+    return Wanted("Secret", ctx.names.tls_secret, [ctx.owner_reference(), covered, renewal_due], build, facts)
+
+
+def wanted_secrets(ctx: BuildContext) -> list[Wanted]:
+    """The other Secrets of the base. Their content is never an input: what is there is kept."""
     names = ctx.names
     owner = ctx.owner_reference()
     return [
-        Wanted(
-            "Secret",
-            names.tls_secret,
-            [owner, server_names(ctx), renewal_due],
-            lambda there: _tls(ctx, there, now),
-            tls_facts,
-        ),
         Wanted(
             "Secret",
             names.agent_secret,
@@ -107,16 +108,6 @@ def wanted_secrets(ctx: BuildContext, now: dt.datetime, *, renewal_due: bool) ->
             else []
         ),
     ]
-
-
-def _tls(ctx: BuildContext, there: Object | None, now: dt.datetime) -> Manifest:
-    held = certificates_in(_data(there))
-    covered = server_names(ctx)
-    if held is None:
-        held = issued(ctx.name, ctx.namespace, covered, now)
-    elif reason_to_renew(held, covered, now) is not None:
-        held = renewed(held, ctx.name, ctx.namespace, covered, now)
-    return tls_secret(ctx, held)
 
 
 def _superadmin(ctx: BuildContext, there: Object | None) -> Manifest:

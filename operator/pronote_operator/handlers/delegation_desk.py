@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from pronote_operator.certification.certifier import Certifier, CertifierError
 from pronote_operator.cluster.cas import CasClient
 from pronote_operator.cluster.client import KubeClient, Object
 from pronote_operator.cluster.kinds import CONFIG_MAPS, Kind
@@ -21,6 +23,11 @@ from pronote_operator.handlers.store import ObjectStore
 from pronote_operator.planning.delegation import documents
 from pronote_operator.planning.delegation_status import Told
 from pronote_operator.planning.site_order import Site, delegations_of
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 10.0
+"""How soon the catalogue is read again whose certificates could not be judged."""
 
 
 class DelegationDesk:
@@ -41,6 +48,7 @@ class DelegationDesk:
         store: ObjectStore,
         reporter: Reporter,
         pulse: Pulse,
+        certifier: Certifier,
         namespace: str,
         catalogue: str,
         mark: Callable[[Key], None],
@@ -54,7 +62,9 @@ class DelegationDesk:
         self._store = store
         self._mark = mark
         self._unmark = unmark
-        self._delegations = Delegations(configmap=configmap, clock=clock)
+        self._delegations = Delegations(configmap=configmap, judge=certifier.bundle, clock=clock)
+        self._catalogue: Mapping[str, Any] | None = None
+        self._catalogue_news = asyncio.Event()
         self._servers = CasServers(ask=(cas_client or CasClient()).ask, mark=self._mark)
         self._work = DelegationReconciler(
             store=store,
@@ -72,6 +82,7 @@ class DelegationDesk:
         """Watch the catalogue and ask CAS servers until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._reflector.run(), name="catalogue of ENTs")
+            group.create_task(self._read_catalogue(), name="certificates of ENTs")
             group.create_task(self._servers.run(), name="CAS servers")
 
     async def __call__(self, key: Key) -> float | None:
@@ -106,6 +117,7 @@ class DelegationDesk:
             in_force: the site document in force, or the last one made; None when there is none.
         Raises:
             ApiError: the API server refused to give certificates.
+            CertifierError: they could not be judged.
         """
         return documents(await self._delegations.resolve(publication, delegations_of(in_force).values()))
 
@@ -134,12 +146,27 @@ class DelegationDesk:
         for key in keys:
             self._mark(key)
 
+    async def _read_catalogue(self) -> None:
+        """Read the newest catalogue that was seen; one that comes while certificates are judged is read after it."""
+        while True:
+            await self._catalogue_news.wait()
+            self._catalogue_news.clear()
+            try:
+                self._concerned(await self._delegations.read_catalogue(self._catalogue))
+            except CertifierError as error:
+                logger.warning("The catalogue of ENTs cannot be judged: %s; again in %g s.", error, RETRY_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
+                self._catalogue_news.set()
+
     def _catalogue_seen(self, _: Kind, configmap: Mapping[str, Any]) -> None:
-        self._concerned(self._delegations.read_catalogue(configmap))
+        self._catalogue = configmap
+        self._catalogue_news.set()
 
     def _catalogue_gone(self, _: Kind, __: str, ___: str) -> None:
-        self._concerned(self._delegations.read_catalogue(None))
+        self._catalogue = None
+        self._catalogue_news.set()
 
     def _catalogue_listed(self, _: Kind, __: str | None) -> None:
         if not self._delegations.catalogue_known:
-            self._concerned(self._delegations.read_catalogue(None))
+            # One that was in the list is kept already; when there was none, that is the news.
+            self._catalogue_news.set()

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from pronote_operator.api.casdelegation import CasDelegation
 from pronote_operator.api.entcatalogue import CATALOGUE_KEY
 from pronote_operator.cluster.client import Object
-from pronote_operator.errors import ReferenceMissing, Unusable
+from pronote_operator.errors import BundleError, ReferenceMissing, Unusable
 from pronote_operator.handlers.keys import Key, delegation_key, publication_key
-from pronote_operator.planning.ca_bundle import bundle_in
+from pronote_operator.planning.ca_bundle import bundle_in, refused_bundle
 from pronote_operator.planning.delegation import Resolved, resolve
 from pronote_operator.planning.delegation_status import Told
 from pronote_operator.planning.ent_catalogue import Catalogue, read_catalogue
@@ -29,13 +29,19 @@ class Delegations:
 
     Args:
         configmap: reads a ConfigMap by namespace and name; None when there is none.
+        judge: gives the certificates in a text that can be used at an instant, or raises BundleError or CertifierError.
         clock: the present, aware.
     """
 
     def __init__(
-        self, *, configmap: Callable[[str, str], Awaitable[Object | None]], clock: Callable[[], dt.datetime]
+        self,
+        *,
+        configmap: Callable[[str, str], Awaitable[Object | None]],
+        judge: Callable[[str, dt.datetime], Awaitable[str]],
+        clock: Callable[[], dt.datetime],
     ) -> None:
         self._configmap = configmap
+        self._judge = judge
         self._clock = clock
         self._known: dict[Key, CasDelegation] = {}
         self._of: dict[Key, set[Key]] = {}
@@ -94,14 +100,18 @@ class Delegations:
         """The delegations that name a publication, which need not exist."""
         return set(self._of.get(publication, ()))
 
-    def read_catalogue(self, configmap: Mapping[str, Any] | None) -> set[Key]:
+    async def read_catalogue(self, configmap: Mapping[str, Any] | None) -> set[Key]:
         """Take the catalogue over; the publications that are concerned.
 
         Args:
             configmap: as the API gave it; None when there is none.
+        Raises:
+            CertifierError: its certificates could not be judged; what was known stays.
         """
         text = ((configmap or {}).get("data") or {}).get(CATALOGUE_KEY)
-        before, self._catalogue = self._catalogue, read_catalogue(text, self._clock())
+        read = read_catalogue(text)
+        verdicts = {name: await self._verdict(bundle) for name, bundle in read.bundles.items()}
+        before, self._catalogue = self._catalogue, read.judged(verdicts)
         for name, why in self._catalogue.refused.items():
             logger.error("The entry %s of the catalogue of ENTs cannot be used: %s", name, why)
         if self._catalogue.trouble is not None:
@@ -115,6 +125,7 @@ class Delegations:
 
         Raises:
             ApiError: the API server refused.
+            CertifierError: the certificates could not be judged.
         """
         delegation = self._known.get(key)
         if delegation is None or delegation.spec.cas is None or delegation.spec.cas.ca_bundle is None:
@@ -123,7 +134,8 @@ class Delegations:
         configmap = await self._configmap(key.namespace, wanted.config_map_name)
         found: Certificates
         try:
-            found = bundle_in(configmap, wanted, self._clock())
+            verdict = await self._verdict(bundle_in(configmap, wanted))
+            found = verdict if isinstance(verdict, str) else refused_bundle(wanted, verdict)
         except (ReferenceMissing, Unusable) as problem:
             found = problem
         before = self._certificates.get(key)
@@ -138,6 +150,7 @@ class Delegations:
             in_force: the delegations of the site document that is in force.
         Raises:
             ApiError: the API server refused to give certificates.
+            CertifierError: they could not be judged.
         """
         # Until all is known at one moment: while one is read, another may come or change, and none may be left out.
         while unread := [key for key in self.keys_of(publication) if self._lacks_certificates(key)]:
@@ -146,6 +159,12 @@ class Delegations:
         bundles = {key.name: self._certificates[key] for key in keys if key in self._certificates}
         delegations = [self._known[key] for key in keys]
         return resolve(delegations, self._catalogue or Catalogue(), bundles, in_force)
+
+    async def _verdict(self, text: str) -> str | BundleError:
+        try:
+            return await self._judge(text, self._clock())
+        except BundleError as error:
+            return error
 
     def _lacks_certificates(self, key: Key) -> bool:
         cas = self._known[key].spec.cas

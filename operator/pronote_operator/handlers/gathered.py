@@ -35,10 +35,15 @@ class References:
 
 
 class Pass:
-    """What one pass gathers; becomes the status."""
+    """What one pass gathers; becomes the status.
 
-    def __init__(self, base: PronoteBase, key: Key, children: Children, now: dt.datetime) -> None:
+    Args:
+        base: read from `body`, which is as the store gave it.
+    """
+
+    def __init__(self, base: PronoteBase, body: Object, key: Key, children: Children, now: dt.datetime) -> None:
         self.base = base
+        self.body = body
         self.key = key
         self.children = children
         self.now = now
@@ -137,7 +142,7 @@ class Pass:
     def status(self) -> Object:
         """The whole status to have."""
         base, references, there = self.base, self.references, self.statefulset
-        before = base.status.to_manifest()
+        before = base.status.to_manifest({"conditions", "snapshots", "endpoints"})
         restore = restore_status(
             base.spec.restore,
             base.status.restore,

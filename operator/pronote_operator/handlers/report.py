@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pronote_operator.api.constants import API_VERSION
-from pronote_operator.api.pronotebase import PronoteBase
 from pronote_operator.cluster.client import KubeClient, Object
 from pronote_operator.cluster.events import About, EventRecorder
 from pronote_operator.cluster.kinds import BASES, CHANNELS, DELEGATIONS, POLICIES, PUBLICATIONS, Kind
@@ -27,9 +26,13 @@ class Reporter:
         self._store = store
         self._recorder = recorder
 
-    async def base(self, base: PronoteBase, key: Key, status: Object) -> None:
-        """Write the status of a base if it changed, and post Events for the changes people want to know."""
-        await self._write_and_tell(BASES, key, base.metadata.uid, status)
+    async def base(self, key: Key, seen: Object, status: Object) -> None:
+        """Write the status of a base if it changed, and post Events for the changes people want to know.
+
+        Args:
+            seen: the base as the store gave it.
+        """
+        await self._write_and_tell(BASES, key, seen["metadata"]["uid"], status, seen)
 
     async def delegation(self, key: Key, uid: str, status: Object) -> None:
         """Write the status of a delegation if it changed, and post Events.
@@ -62,17 +65,17 @@ class Reporter:
             about = About(key.kind, key.namespace, key.name, body["metadata"]["uid"])
             await self._recorder.post(about, warning=warning, reason=reason, action=action, note=note)
 
-    async def _write_and_tell(self, kind: Kind, key: Key, uid: str, status: Object) -> None:
-        before = await self._write(kind, key, uid, status)
+    async def _write_and_tell(self, kind: Kind, key: Key, uid: str, status: Object, seen: Object | None = None) -> None:
+        before = await self._write(kind, key, uid, status, seen)
         if before is None:
             return
         about = About(kind.kind, key.namespace, key.name, uid)
         for warning, reason, action, note in _news(before, status):
             await self._recorder.post(about, warning=warning, reason=reason, action=action, note=note)
 
-    async def _write(self, kind: Kind, key: Key, uid: str, status: Object) -> Object | None:
+    async def _write(self, kind: Kind, key: Key, uid: str, status: Object, seen: Object | None = None) -> Object | None:
         """Write a status if it changed; the one that was there before, or None when nothing was written."""
-        body = self._store.get(key)
+        body = seen if seen is not None and self._store.is_newest(key, seen) else self._store.get(key)
         if body is None or body["metadata"]["uid"] != uid or not status_changed(body["status"], status):
             return None
         # The UID makes the API server refuse the write when the object was made anew meanwhile.

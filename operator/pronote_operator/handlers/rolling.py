@@ -20,7 +20,6 @@ from pronote_operator.cluster.agent import AgentError
 from pronote_operator.cluster.client import KubeClient
 from pronote_operator.cluster.kinds import PODS
 from pronote_operator.handlers.agents import Agents
-from pronote_operator.handlers.credentials import tls_facts
 from pronote_operator.handlers.gathered import Pass
 from pronote_operator.handlers.keys import Key
 from pronote_operator.handlers.new_years import NewYears
@@ -254,8 +253,6 @@ class Rolling:
     async def _with_answer(self, outcome: Pass, there: StatefulSetFacts, facts: RollFacts) -> RollFacts:
         """The same with what the server answers, or with what `prepare` refused."""
         if there.ready:
-            # What it takes to trust the agent is judged later in a pass, and not yet in an operator's first.
-            await outcome.children.peek("Secret", Names(outcome.key.name).tls_secret, tls_facts)
             try:
                 return replace(facts, answer=await (await self._agents.of(outcome.key)).info())
             except AgentError as error:

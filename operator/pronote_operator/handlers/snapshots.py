@@ -54,6 +54,8 @@ logger = logging.getLogger(__name__)
 SETTLE_SECONDS = 0.5
 LOOK_SECONDS = 30.0
 """How soon an agent that could not say what is kept is asked again."""
+LATELY = dt.timedelta(days=1)
+"""How long after the end of a roll it is looked for what it left, should the operator have been killed meanwhile."""
 DEMANDS_AT_ONCE = 50
 """Snapshots for rolls and year-end archives that are taken at the same time, over all policies."""
 NOT_BEGUN_SECONDS = 5.0
@@ -111,6 +113,8 @@ class SnapshotDesk:
         self._news: dict[Key, list[News]] = {}
         self._not_begun: dict[Key, SnapshotJob] = {}
         self._looked_through: set[Key] = set()
+        self._looked_after: dict[Key, str] = {}
+        """The roll after whose end it was looked."""
         self._wake = asyncio.Event()
         self._demanded: dict[Key, str] = {}
         self._demands: asyncio.TaskGroup | None = None
@@ -216,6 +220,7 @@ class SnapshotDesk:
         for known in (self._wanted, self._ended, self._folded, self._news, self._not_begun):
             known.pop(key, None)
         self._looked_through.discard(key)
+        self._looked_after.pop(key, None)
 
     async def run(self) -> None:
         """Carry out what is wanted, so many at once as each policy allows, until cancelled."""
@@ -314,6 +319,8 @@ class SnapshotDesk:
             try:
                 outcome.kept_told = listed_in(await (await self._agents.of(key)).snapshots())
                 self._looked_through.add(key)
+                if (ended := _ended_lately(outcome, history)) is not None:
+                    self._looked_after[key] = ended
             except (AgentError, ApiError) as error:
                 logger.info("%s: what is kept from before cannot be told yet: %s", key, error)
                 outcome.again(LOOK_SECONDS)
@@ -328,13 +335,13 @@ class SnapshotDesk:
     def _must_look(self, outcome: Pass, history: SnapshotHistory) -> bool:
         """Whether the volume may hold snapshots that the status knows nothing of.
 
-        It is older than the base; or a roll has ended, and was gone back from, with a safety snapshot, or its archive
-        is not told: the operator was killed between the restart and the note of it. Only then: to ask thousands of new
-        bases would be a storm for nothing.
+        It is older than the base; or a roll has ended lately, and was gone back from, with a safety snapshot, or its
+        archive is not told: the operator was killed between the restart and the note of it. Only then: to ask thousands
+        of new bases would be a storm for nothing.
         """
         if _server_state(outcome) is not ServerState.SERVING:
             return False
-        if _ends_with_untold(outcome, history):
+        if (ended := _ended_lately(outcome, history)) is not None and self._looked_after.get(outcome.key) != ended:
             return True
         if history.names or outcome.key in self._looked_through:
             return False
@@ -376,12 +383,15 @@ class SnapshotDesk:
         return frozenset(name for name in used if name)
 
 
-def _ends_with_untold(outcome: Pass, history: SnapshotHistory) -> bool:
-    """Whether a roll ends in this pass that has left snapshots which are not told."""
-    roll, told = outcome.roll or {}, outcome.base.status.roll
-    if roll.get("snapshot") is None or told is None or told.phase == roll["phase"]:
-        return False
-    return roll["phase"] == "RolledBack" or (roll["phase"] == "Done" and roll["snapshot"] not in history.names)
+def _ended_lately(outcome: Pass, history: SnapshotHistory) -> str | None:
+    """The roll that has ended within a day and left snapshots that may not be told; None when there is none."""
+    roll = outcome.roll or {}
+    completed = roll.get("completedTime")
+    if roll.get("snapshot") is None or completed is None:
+        return None
+    if outcome.now - dt.datetime.fromisoformat(completed) > LATELY:
+        return None
+    return str(roll["id"]) if roll["phase"] == "RolledBack" or roll["snapshot"] not in history.names else None
 
 
 def _server_state(outcome: Pass) -> ServerState:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pronote_operator.handlers.keys import Key
@@ -45,6 +45,11 @@ class ObjectStore:
             return None
         body: dict[str, Any] = json.loads(known[1])
         return body
+
+    def is_newest(self, key: Key, body: Mapping[str, Any]) -> bool:
+        """Whether nothing newer is known than a body that was got before."""
+        known = self._bodies.get(key)
+        return known is not None and known[0] == int(body["metadata"]["resourceVersion"])
 
     def remove(self, key: Key, *, version: int | None = None) -> bool:
         """Forget a body; with `version`, only if no newer one (an object made anew under the name) is known."""

@@ -82,7 +82,8 @@ def status_changed(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> boo
 
     The order of conditions does not count, and a field that is null counts as absent.
     """
-    return _comparable(old or {}) != _comparable(new)
+    # Mostly they are equal as they are, which is cheap to see.
+    return old != new and _comparable(old or {}) != _comparable(new)
 
 
 def timestamp(moment: datetime) -> str:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 
 import yaml
 from pydantic import ValidationError
 
 from pronote_operator.api.entcatalogue import ENT_NAME, Ent
-from pronote_operator.errors import ReferenceMissing, Unusable
-from pronote_operator.planning.ca_bundle import BundleError, certificates
+from pronote_operator.errors import BundleError, ReferenceMissing, Unusable
 
 NEAR_NAMES = 3
 SHOWN_ERRORS = 3
@@ -23,7 +21,7 @@ class Catalogue:
     """What the catalogue has.
 
     Args:
-        ents: by name; a `ca_bundle` in them is judged.
+        ents: by name; a `ca_bundle` in them is what the file says until it is `judged`.
         refused: why an entry cannot be used, by its name.
         trouble: why nothing of it can be used; None when something can.
     """
@@ -31,6 +29,26 @@ class Catalogue:
     ents: Mapping[str, Ent] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     trouble: str | None = None
+
+    @property
+    def bundles(self) -> dict[str, str]:
+        """The certificates of the entries that have some, by name."""
+        return {name: ent.ca_bundle for name, ent in self.ents.items() if ent.ca_bundle is not None}
+
+    def judged(self, verdicts: Mapping[str, str | BundleError]) -> Catalogue:
+        """The same with certificates as they are to be used; an entry whose certificates cannot be is refused.
+
+        Args:
+            verdicts: what each of `bundles` came to.
+        """
+        ents, refused = dict(self.ents), dict(self.refused)
+        for name, verdict in verdicts.items():
+            if isinstance(verdict, BundleError):
+                del ents[name]
+                refused[name] = f"caBundle: {verdict}"
+            else:
+                ents[name] = ents[name].model_copy(update={"ca_bundle": verdict})
+        return replace(self, ents=ents, refused=refused)
 
     def entry(self, name: str) -> Ent:
         """The entry of that name.
@@ -48,12 +66,11 @@ class Catalogue:
         raise ReferenceMissing(f"spec.ent: the catalogue has no ENT {name}; {nearest(name, self.ents)}")
 
 
-def read_catalogue(text: str | None, now: datetime) -> Catalogue:
-    """The catalogue in the text of its file.
+def read_catalogue(text: str | None) -> Catalogue:
+    """The catalogue in the text of its file; its certificates are yet to be judged.
 
     Args:
         text: YAML; None when there is no such file.
-        now: aware; certificates that ended before it are refused.
     """
     if text is None:
         return Catalogue(trouble="there is no catalogue of ENTs")
@@ -71,11 +88,9 @@ def read_catalogue(text: str | None, now: datetime) -> Catalogue:
     refused: dict[str, str] = {}
     for name, entry in document.items():
         try:
-            ents[ENT_NAME.validate_python(name)] = _judged(Ent.model_validate(entry), now)
+            ents[ENT_NAME.validate_python(name)] = Ent.model_validate(entry)
         except ValidationError as error:
             refused[str(name)[:63]] = _in_words(error)
-        except BundleError as error:
-            refused[str(name)[:63]] = f"caBundle: {error}"
     return Catalogue(ents, refused)
 
 
@@ -86,12 +101,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
         return "there is none yet"
     near = difflib.get_close_matches(name, names, n=NEAR_NAMES, cutoff=0.5)
     return f"near it are: {', '.join(near)}" if near else f"there are {len(names)}, such as {names[0]}"
-
-
-def _judged(ent: Ent, now: datetime) -> Ent:
-    if ent.ca_bundle is None:
-        return ent
-    return ent.model_copy(update={"ca_bundle": certificates(ent.ca_bundle, now)})
 
 
 def _in_words(error: ValidationError) -> str:

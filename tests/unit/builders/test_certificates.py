@@ -11,14 +11,9 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pronote_operator.builders.certificates import (
-    Certificates,
-    issued,
-    reason_to_renew,
-    renewal_time,
-    renewed,
-    server_names,
-)
+from pronote_operator.builders.certificates import Certificates
+from pronote_operator.builders.endpoints import server_names
+from pronote_operator.certification.issuing import issued, reason_to_renew, renewal_time, renewed
 from tests.unit.builders.children import context
 
 NOW = datetime(2026, 9, 1, 8, tzinfo=UTC)

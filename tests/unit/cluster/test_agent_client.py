@@ -13,7 +13,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from pronote_operator.builders.certificates import Certificates, issued
+from pronote_operator.builders.certificates import Certificates
+from pronote_operator.certification.issuing import issued
 from pronote_operator.cluster.agent import ANSWER_BYTES, Agent, AgentAddress, AgentError, agent_session
 
 NAME = "jean-moulin-0.jean-moulin-agent.schools.svc"

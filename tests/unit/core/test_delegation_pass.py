@@ -20,7 +20,7 @@ from pronote_operator.planning.conditions import find_condition
 from pronote_operator.planning.delegation import CasServer, documents
 from pronote_operator.planning.delegation_status import Told
 from pronote_operator.planning.reachability import Reach, answered, timed_out
-from tests.unit.planning.test_ca_bundle import GOOD, NOW, OVER
+from tests.unit.planning.test_ca_bundle import GOOD, NOW, OVER, judge
 
 URL = "https://0750654d.pronote.example.org/pronote"
 SITE = publication_key("schools", "jean-moulin")
@@ -40,7 +40,7 @@ class World:
         self.woken: list[Key] = []
         self.says: Reach = answered(200)
         self.version = 0
-        self.delegations = Delegations(configmap=self.configmap, clock=lambda: NOW)
+        self.delegations = Delegations(configmap=self.configmap, judge=judge, clock=lambda: NOW)
         self.servers = CasServers(ask=self.ask, mark=lambda _: None)
         self.work = DelegationReconciler(
             store=self.store,
@@ -50,7 +50,6 @@ class World:
             mark=self.woken.append,
             clock=lambda: NOW,
         )
-        self.delegations.read_catalogue(CATALOGUE)
 
     async def configmap(self, namespace: str, name: str) -> Any:
         assert namespace == "schools"
@@ -116,7 +115,9 @@ class World:
 
 @pytest.fixture
 async def world() -> World:
-    return World()
+    world = World()
+    await world.delegations.read_catalogue(CATALOGUE)
+    return world
 
 
 async def test_a_delegation_in_force_is_ready_and_says_what_to_declare(world: World) -> None:
@@ -220,7 +221,7 @@ async def test_an_ent_that_leaves_the_catalogue_stays_in_force_and_is_told(world
     world.publish()
     key = world.delegate()
     await world.bring_in_force()
-    assert world.delegations.read_catalogue({"data": {CATALOGUE_KEY: ""}}) == {SITE}
+    assert await world.delegations.read_catalogue({"data": {CATALOGUE_KEY: ""}}) == {SITE}
     await world.bring_in_force()
     await world.work(key)
     said = world.said(key)

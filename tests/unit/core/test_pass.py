@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import datetime as dt
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from pronote_operator.builders.certificates import Certificates
 from pronote_operator.builders.context import BuilderOptions
+from pronote_operator.certification.certifier import Certified
+from pronote_operator.certification.issuing import certified, renewal_time
 from pronote_operator.cluster.agent import AgentError
 from pronote_operator.cluster.kinds import BY_KIND, CHILD_KINDS, SECRETS, Kind
 from pronote_operator.errors import ApiError
@@ -142,6 +146,20 @@ class MemoryAgents:
         return self.answers[question]
 
 
+class MemoryCertifier:
+    """Makes and judges certificates without a process of its own; counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def certified(
+        self, held: Certificates | None, *, subject: str, organisation: str, names: Sequence[str], now: dt.datetime
+    ) -> Certified:
+        self.asked += 1
+        found = certified(held, subject, organisation, names, now)
+        return Certified(found, renewal_time(found))
+
+
 class Bench:
     """One base and its reconciler."""
 
@@ -157,6 +175,7 @@ class Bench:
         given = {"uai": "0750654D", "displayName": "Collège Jean Moulin", "source": {"empty": {}}, **spec}
         self.body: Object = {"metadata": metadata, "spec": given, "status": {"observedGeneration": -1}}
         self.agents = MemoryAgents()
+        self.certifier = MemoryCertifier()
         self.now = dt.datetime(2026, 11, 24, 8, tzinfo=dt.UTC)
         self.api = MemoryApi(self.body)
         self.store = ObjectStore()
@@ -214,6 +233,7 @@ class Bench:
             fleet=self.fleet,
             reporter=self.reporter,
             snapshots=self.desk,
+            certifier=self.certifier,  # type: ignore[arg-type]
             rolling=self.rolling,
             max_concurrent_restores=1,
             options=BuilderOptions(operator_image="localhost/pronote-operator:dev"),
@@ -320,6 +340,7 @@ async def test_a_pass_with_nothing_to_do_sends_no_request(bench: Bench) -> None:
     for _ in range(3):
         await bench.reconcile(KEY)
     assert bench.api.sent == []
+    assert bench.certifier.asked == 1
 
 
 async def test_a_restarted_operator_that_lists_everything_writes_nothing(bench: Bench) -> None:
@@ -523,3 +544,20 @@ async def test_no_more_bases_are_restored_at_once_than_may_be(bench: Bench) -> N
     bench.fleet.put(other, replace(member, restoring=bench.now - dt.timedelta(hours=1)))
     await bench.reconcile(KEY)
     assert "StatefulSet jean-moulin" in bench.api.writes(), "one that takes too long holds nobody up"
+
+
+async def test_a_pass_with_nothing_to_do_starts_nothing_beside_itself(bench: Bench) -> None:
+    await bench.reconcile(KEY)
+    loop = asyncio.get_running_loop()
+    started: list[object] = []
+
+    def note(_: object, work: Any, **__: object) -> asyncio.Task[Any]:
+        started.append(work)
+        return asyncio.Task(work, loop=loop)
+
+    loop.set_task_factory(note)
+    await bench.reconcile(KEY)
+    assert started == []
+    bench.change("ConfigMap", "jean-moulin-settings", data={"settings.json": "{}"})
+    await bench.reconcile(KEY)
+    assert len(started) == 1

@@ -191,3 +191,19 @@ async def test_a_key_that_waits_with_all_is_forgotten_like_any_other() -> None:
         queue.forget("a")
         await until(lambda: seen == ["b"])
         assert queue.depth == 0
+
+
+async def test_work_that_waits_for_nothing_leaves_others_their_turn() -> None:
+    done: list[str] = []
+
+    async def work(key: str) -> float | None:
+        done.append(key)
+        return None
+
+    async with running(work, 1) as queue:
+        for number in range(100):
+            queue.mark(str(number))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert 0 < len(done) < 100
+        await until(lambda: len(done) == 100)

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from pronote_operator.api.pronotebase import PronoteBase
 from pronote_operator.cluster.kinds import Kind
 from pronote_operator.handlers.keys import Key
 from pronote_operator.handlers.report import Reporter
@@ -71,5 +70,7 @@ async def test_the_end_of_a_roll_that_went_well_is_told_once(steps: list[tuple[s
     store.put(KEY, BASE)
     reporter = Reporter(told, store, told)  # type: ignore[arg-type]
     for phase, ready in steps:
-        await reporter.base(PronoteBase.model_validate(BASE), KEY, status(phase, ready=ready))
+        body = store.get(KEY)
+        assert body is not None
+        await reporter.base(KEY, body, status(phase, ready=ready))
     assert told.reasons == reasons

@@ -13,8 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from pronote_operator.api.casdelegation import CaBundle
-from pronote_operator.errors import ReferenceMissing, Unusable
-from pronote_operator.planning.ca_bundle import MAX_CERTIFICATES, BundleError, bundle_in, certificates
+from pronote_operator.certification import bundles
+from pronote_operator.certification.bundles import MAX_CERTIFICATES
+from pronote_operator.errors import BundleError, ReferenceMissing, Unusable
+from pronote_operator.planning.ca_bundle import bundle_in, check_bundle_text, refused_bundle
 
 NOW = dt.datetime(2026, 11, 26, 12, tzinfo=dt.UTC)
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -35,6 +37,17 @@ def authority(begins_in_days: float = -1, ends_in_days: float = 30) -> str:
 
 GOOD = authority()
 OVER = authority(-30, -1)
+
+
+def certificates(text: str, now: dt.datetime) -> str:
+    """As `Certifier.bundle` has it judged."""
+    check_bundle_text(text)
+    return bundles.certificates(text, now)
+
+
+async def judge(text: str, now: dt.datetime) -> str:
+    """`Certifier.bundle` without its process."""
+    return certificates(text, now)
 
 
 def test_nothing_but_certificates_is_handed_on() -> None:
@@ -72,12 +85,12 @@ WANTED = CaBundle.model_validate({"configMapName": "authority"})
 
 
 def test_a_bundle_is_the_text_under_its_key() -> None:
-    assert bundle_in({"data": {"ca.crt": GOOD, "other": OVER}}, WANTED, NOW) == GOOD
+    assert bundle_in({"data": {"ca.crt": GOOD, "other": OVER}}, WANTED) == GOOD
 
 
 def test_a_configmap_that_is_not_there_is_waited_for() -> None:
     with pytest.raises(ReferenceMissing, match=r"^spec.cas.caBundle: ConfigMap authority does not exist"):
-        bundle_in(None, WANTED, NOW)
+        bundle_in(None, WANTED)
 
 
 @pytest.mark.parametrize(
@@ -86,11 +99,16 @@ def test_a_configmap_that_is_not_there_is_waited_for() -> None:
         ({"data": {"tls.crt": GOOD}}, "has no key ca.crt; it has: tls.crt"),
         ({"binaryData": {"ca.crt": "AA=="}}, "has no key ca.crt; it has no text keys"),
         ({}, "has no key ca.crt"),
-        ({"data": {"ca.crt": OVER}}, "key ca.crt of ConfigMap authority holds no certificate that is still valid"),
     ],
 )
 def test_what_a_configmap_has_instead_must_be_mended(configmap: dict[str, object], why: str) -> None:
     with pytest.raises(Unusable, match=why) as refused:
-        bundle_in(configmap, WANTED, NOW)
+        bundle_in(configmap, WANTED)
     assert refused.value.reason == "InvalidCaBundle"
     assert refused.value.message.startswith("spec.cas.caBundle")
+
+
+def test_certificates_that_cannot_be_used_must_be_mended_where_they_are() -> None:
+    refused = refused_bundle(WANTED, BundleError("holds no certificates"))
+    assert refused.reason == "InvalidCaBundle"
+    assert refused.message == "spec.cas.caBundle: key ca.crt of ConfigMap authority holds no certificates"

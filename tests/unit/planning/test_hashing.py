@@ -1,22 +1,29 @@
 """Canonical JSON and stable hashes."""
 
+import copy
 import json
 import math
 import subprocess
 import sys
+from enum import StrEnum
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pronote_operator.planning.hashing import canonical_json, stable_hash
+from pronote_operator.planning.hashing import canonical_json, fingerprint, stable_hash
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner),
     max_leaves=20,
 )
+
+
+class Letter(StrEnum):
+    A = "a"
+    B = "b"
 
 
 def reordered(value: Any) -> Any:
@@ -35,6 +42,24 @@ def test_canonical_json_says_the_same_whatever_the_order_of_keys(value: Any) -> 
 @given(values, values)
 def test_different_values_have_different_hashes(one: Any, other: Any) -> None:
     assert (stable_hash(one) == stable_hash(other)) == (canonical_json(one) == canonical_json(other))
+
+
+@given(values, values)
+def test_different_values_have_different_fingerprints(one: Any, other: Any) -> None:
+    assert (fingerprint(one) == fingerprint(other)) == (json.dumps(one) == json.dumps(other))
+
+
+@given(values)
+def test_a_copy_has_the_same_fingerprint(value: Any) -> None:
+    assert fingerprint(copy.deepcopy(value)) == fingerprint(value)
+    assert fingerprint(json.loads(json.dumps(value))) == fingerprint(value)
+    assert fingerprint([value, value]) == fingerprint([value, copy.deepcopy(value)])
+
+
+def test_the_member_of_an_enumeration_has_a_fingerprint() -> None:
+    assert fingerprint({"kind": Letter.A}) != fingerprint({"kind": Letter.B})
+    with pytest.raises(TypeError):
+        fingerprint({"kind": object()})
 
 
 def test_names_stay_readable() -> None:
