@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ class Reading:
 
     Args:
         seconds: monotonic.
-        cpu: seconds of user and system time.
+        cpu: seconds of user and system time, of the processes that it started too.
         requests: by (verb, code).
         passes: over bases, whatever their result.
         errors: passes that failed.
@@ -120,19 +121,50 @@ async def read(operator: OperatorProcess) -> Reading:
     status, text = await asyncio.to_thread(operator.get, "/metrics")
     if status != 200:
         raise BenchError(f"The operator's /metrics answers {status}: {text[:200]}")
-    return parsed(text, seconds=time.monotonic(), cpu=operator.cpu_seconds())
+    return parsed(text, seconds=time.monotonic(), cpu=operator.cpu_seconds() + started_cpu(operator.pid))
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Megabytes (2^20 bytes): resident now, and the most that was."""
+    """Megabytes (2^20 bytes): resident now, the most that was, and what the processes that it started have now."""
 
     resident: float
     peak: float
+    beside: float
 
 
 def memory(pid: int) -> Memory:
     """Of a process."""
     status = Path(f"/proc/{pid}/status").read_text()
     resident, peak = (int(status.split(f"{name}:")[1].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
-    return Memory(resident, peak)
+    pages = sum(int(text.split()[1]) for text in _of_started(pid, "statm"))
+    return Memory(resident, peak, pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
+
+
+def started_cpu(pid: int) -> float:
+    """CPU seconds of the processes that a process started: those that ended, and those that run."""
+    ticks = sum(int(field) for field in _stat(Path(f"/proc/{pid}/stat").read_text())[13:15])
+    for text in _of_started(pid, "stat"):
+        ticks += sum(int(field) for field in _stat(text)[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(text: str) -> list[str]:
+    return text.rpartition(")")[2].split()
+
+
+def _of_started(pid: int, name: str) -> list[str]:
+    """A file in /proc of each process that a process started and that runs."""
+    found = []
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in _text(children).split():
+            found += [text] if (text := _text(Path(f"/proc/{child}/{name}"))) else []
+    return found
+
+
+def _text(file: Path) -> str:
+    """A file in /proc; nothing when what it is of ended meanwhile."""
+    try:
+        return file.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from bench import schools, watching
-from bench.counters import Reading, memory, read
+from bench.counters import Memory, Reading, memory, read
 from bench.figures import Figure
 from bench.hand import operators_client
 from bench.plane import create_bases, furnish
@@ -41,6 +41,7 @@ async def measure(stage: Stage, operator: OperatorProcess) -> float:
             leading = watching.logged_times(operator, "This replica leads.")[-1] - offset
             end = await watching.wait_for_children(hand, before, stage.bases, within=stage.within, tell=stage.tell)
             at_children = await read(operator)
+            while_made = memory(operator.pid)
             stage.note_load("a")
         with progress.step("(b) until all are Ready", lambda: stage.doing):
             settled = await watching.settle(operator, stage.bases, within=stage.within, tell=stage.tell)
@@ -57,6 +58,13 @@ async def measure(stage: Stage, operator: OperatorProcess) -> float:
             note=f"{at_children.cpu / (end - started):.0%} of one core meanwhile",
         ),
         *per_base(settled, stage.bases, channel.count),
+        Figure(
+            "d",
+            f"resident memory with {stage.bases} bases, when all children are there",
+            while_made.resident,
+            "MB",
+            note=beside(while_made),
+        ),
         *memory_figures(operator, stage.bases, "after creation"),
     ]
     return end - leading
@@ -118,7 +126,12 @@ def memory_figures(operator: OperatorProcess, bases: int, when: str) -> list[Fig
             "MB",
             goal=goal,
             strict=True,
-            note=f"peak {now.peak:.0f} MB",
-            details={"peak": round(now.peak, 1)},
+            note=f"peak {now.peak:.0f} MB; {beside(now)}",
+            details={"peak": round(now.peak, 1), "beside": round(now.beside, 1)},
         )
     ]
+
+
+def beside(now: Memory) -> str:
+    """What is said of the processes that the operator started: their memory is no part of its own."""
+    return f"beside it {now.beside:.0f} MB in processes that it started" if now.beside else "no process beside it"

@@ -189,7 +189,8 @@ class _Worker:
 
     @property
     def busy(self) -> bool:
-        return bool(self._waiting)
+        # An answer that nobody waits for any more is still to come, and is no reason to stay: nobody rests after it.
+        return any(not answer.done() for answer in self._waiting)
 
     async def ask(self, line: bytes, seconds: float) -> dict[str, Any]:
         if self.ended:

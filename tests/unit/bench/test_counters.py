@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
 from prometheus_client import generate_latest
 
-from bench.counters import Reading, parsed
+from bench.counters import Reading, memory, parsed, started_cpu
 from pronote_operator.metrics import IDLE, Metrics
 
 BASES = {"ready": 7, "not_ready": 1, "stalled": 0, "serving": 7}
@@ -58,3 +61,16 @@ def test_the_difference_of_two_readings_is_what_happened_in_between() -> None:
     assert (change.passes, change.errors) == (1, 1)
     assert change.writes == 2
     assert change.by_verb() == {"DELETE": 1, "PATCH": 1}
+
+
+def test_a_process_that_was_started_is_counted_beside_while_it_runs_and_its_cpu_for_ever() -> None:
+    burn = "sum(range(5_000_000)); print(flush=True); input()"
+    before, others = started_cpu(os.getpid()), memory(os.getpid()).beside
+    with subprocess.Popen([sys.executable, "-c", burn], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as started:
+        assert started.stdout is not None
+        started.stdout.readline()
+        assert memory(os.getpid()).beside > others + 1
+        running = started_cpu(os.getpid())
+        started.communicate(b"\n")
+    assert before < running <= started_cpu(os.getpid())
+    assert memory(os.getpid()).beside < others + 1

@@ -175,6 +175,19 @@ async def test_a_process_without_questions_ends_and_the_next_question_has_anothe
         assert workers() not in ([], [first])
 
 
+async def test_a_process_whose_last_question_was_given_up_ends_too() -> None:
+    async with Certifier(idle_seconds=0.2) as certifier:
+        await certified(certifier)
+        (worker,) = workers()
+        os.kill(worker, signal.SIGSTOP)
+        leaving = asyncio.create_task(certified(certifier))
+        await asyncio.sleep(0.05)
+        leaving.cancel()
+        await asyncio.wait((leaving,))
+        os.kill(worker, signal.SIGCONT)
+        await until(lambda: not workers())
+
+
 async def test_keys_are_not_seen_in_the_process_table(certifier: Certifier) -> None:
     made = await certified(certifier)
     await certified(certifier, made.certificates)
