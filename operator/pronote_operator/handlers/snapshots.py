@@ -319,8 +319,8 @@ class SnapshotDesk:
             try:
                 outcome.kept_told = listed_in(await (await self._agents.of(key)).snapshots())
                 self._looked_through.add(key)
-                if (ended := _ended_lately(outcome, history)) is not None:
-                    self._looked_after[key] = ended
+                if (roll := _ended_lately(outcome, history)) is not None:
+                    self._looked_after[key] = roll
             except (AgentError, ApiError) as error:
                 logger.info("%s: what is kept from before cannot be told yet: %s", key, error)
                 outcome.again(LOOK_SECONDS)
