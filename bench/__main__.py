@@ -55,7 +55,8 @@ def main(
 
     (a) time to all children, over a bare loop's; (b) API writes per base; (c) writes when idle; (d) memory, and CPU of
     a pass with nothing to do; (e) a restart; (f) reaction to a child's change; (g) planning of snapshots, simulated;
-    (h) storage and CPU of snapshots; (i) PRONOTE.net under load; (j) a school year of a fleet, simulated.
+    (h) storage and CPU of snapshots; (i) PRONOTE.net under load; (j) a school year of a fleet, simulated; (k) all bases
+    roll to another release.
     """
     letters = wanted(only)
     signal.signal(signal.SIGTERM, _end)

@@ -13,8 +13,8 @@ from rich.table import Table
 from bench.figures import Figure
 
 CAVEAT = (
-    "Pods of kwok's nodes become Ready by a stage: nothing runs in them. Agents are stubs in so far that nothing calls "
-    "an agent yet."
+    "Pods of kwok's nodes become Ready by a stage: nothing runs in them. Nothing calls their agents but in (k), where "
+    "one process stands in for all of them."
 )
 
 

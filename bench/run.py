@@ -8,7 +8,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import creation, crosscheck, planner, quiet, reaction, restart, schools, snapshot_storage, web_load, year
+from bench import (
+    creation,
+    crosscheck,
+    planner,
+    quiet,
+    reaction,
+    restart,
+    rolling,
+    schools,
+    snapshot_storage,
+    web_load,
+    year,
+)
 from bench.bare import seconds_of_bare_loop
 from bench.figures import Figure
 from bench.hand import Hand, hand
@@ -18,8 +30,8 @@ from bench.stage import Stage
 from local_cluster import Cluster
 from local_cluster.progress import Progress
 
-LETTERS = "abcdefghij"
-ON_A_PLANE = frozenset("abcdef")
+LETTERS = "abcdefghijk"
+ON_A_PLANE = frozenset("abcdefk")
 """The figures that need a control plane."""
 BARE_BASES = 1000
 """The bare loop's time per child hardly depends on their number, and it runs twice."""
@@ -94,6 +106,8 @@ async def _with_operator(
     async with hand(cluster.kubeconfig) as own:
         stage = _stage(cluster, own, bases, folder, progress, within)
         operator = stage.operator()
+        if "k" in letters:
+            rolling.prepare(stage)
         try:
             seconds = await creation.measure(stage, operator)
             steps: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
@@ -101,6 +115,7 @@ async def _with_operator(
                 ("d", lambda: quiet.noop(stage, operator)),
                 ("e", lambda: restart.measure(stage, operator)),
                 ("f", lambda: reaction.measure(stage, operator)),
+                ("k", lambda: rolling.measure(stage, operator)),
             )
             for letter, step in steps:
                 if letter in letters:

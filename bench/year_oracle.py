@@ -81,6 +81,16 @@ def check_begin(
         raise OracleError(f"{flying} in flight, {limit} may be")
 
 
+def check_archived(school: School, snapshot: str | None, now: datetime) -> None:
+    """What a restart must find.
+
+    Raises:
+        OracleError: the archive of the roll is not there.
+    """
+    if snapshot is None or school.archives.get(snapshot, now + timedelta(days=1)) > now:
+        raise OracleError(f"{school.key} is restarted without the archive {snapshot}")
+
+
 def went_back(school: School, target: Target, generation: int) -> None:
     """A base goes back from a target.
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bench.year_oracle import Days, check_begin, check_end, went_back
+from bench.year_oracle import Days, check_archived, check_begin, check_end, went_back
 from bench.year_world import (
     CALENDARS,
     END,
@@ -262,7 +262,6 @@ class Year:
                 ready=ready,
                 answer=(runs.version, runs.school_year) if ready else None,
                 archive=ArchiveState.TAKEN if archived else ArchiveState.MISSING,
-                newest_archive=max(school.archives, default=None),
                 noted=school.annotation,
             ),
             roll=school.roll,
@@ -277,6 +276,9 @@ class Year:
         elif isinstance(action, Restart | RollBack):
             generation = self._lines[school.channel].generation
             fails = isinstance(action, Restart) and school.fails(action.template.runs, generation)
+            if action.template.archive is not None:
+                school.archives.setdefault(action.template.archive, self.now)
+            check_archived(school, found.roll.snapshot if found.roll is not None else None, self.now)
             restore = action.template.restore or school.template.restore
             if isinstance(action, RollBack):
                 assert found.roll is not None, "it goes back"

@@ -18,6 +18,7 @@ from local_cluster import (
     debian,
     gateway,
     host,
+    kwok_stages,
     network,
     pins,
     pki,
@@ -28,6 +29,7 @@ from local_cluster import options as instance_options
 from local_cluster.api import Api
 from local_cluster.errors import LocalClusterError
 from local_cluster.host import Host
+from local_cluster.kwok_stages import Pods
 from local_cluster.locks import locked
 from local_cluster.options import Options
 from local_cluster.paths import State, default_state
@@ -178,6 +180,17 @@ class Cluster:
     def kill(self, name: str) -> None:
         """Kills one process as a crash would, and waits until it is gone."""
         self.processes.kill(self._spec(name).name)
+
+    def play(self, pods: Pods) -> None:
+        """Has kwok let pods of a fake instance live otherwise from now on, until the next `up`.
+
+        Raises:
+            LocalClusterError: the instance has none.
+        """
+        self._spec("kwok")
+        self.stop("kwok")
+        (self.paths.config / "kwok.yaml").write_text(kwok_stages.config(pods))
+        self.start("kwok")
 
     def load_images(self, archives: Sequence[Path]) -> list[str]:
         """Imports image archives into the node.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -62,11 +64,13 @@ containerStatuses:
   restartCount: 0
   state: {running: {startedAt: {{ $now | Quote }}}}
 {{ end }}
-{{ $address := PodIPWith .spec.nodeName false .metadata.uid .metadata.name .metadata.namespace }}
+{{ $address := ADDRESS }}
 podIP: {{ $address | Quote }}
 podIPs:
 - ip: {{ $address | Quote }}
 """
+
+_OWN_ADDRESS = "PodIPWith .spec.nodeName false .metadata.uid .metadata.name .metadata.namespace"
 
 _VOLUME = """\
 apiVersion: v1
@@ -105,17 +109,35 @@ _ALIVE = "!has(self.metadata.deletionTimestamp)"
 _OUR_CLASS = f"has(self.spec.storageClassName) && self.spec.storageClassName in {list(STORAGE_CLASSES)}"
 
 
-def config() -> str:
+@dataclass(frozen=True)
+class Pods:
+    """How pods live.
+
+    Attributes:
+        address: of all pods, where something plays what runs in them; None: each has its own, where nothing answers.
+            Not a loopback one: Kubernetes allows none in the endpoints of a Service.
+        start: seconds from being scheduled to being ready, at least and at most.
+        end: seconds that a deleted pod goes on for, likewise.
+    """
+
+    address: str | None = None
+    start: tuple[float, float] = (0.0, 0.0)
+    end: tuple[float, float] = (0.0, 0.0)
+
+
+def config(pods: Pods = Pods()) -> str:
     """kwok's configuration file."""
-    return "---\n".join(str(yaml.safe_dump(stage, sort_keys=False, width=120)) for stage in stages())
+    return "---\n".join(str(yaml.safe_dump(stage, sort_keys=False, width=120)) for stage in stages(pods))
 
 
-def stages() -> list[dict[str, Any]]:
+def stages(pods: Pods = Pods()) -> list[dict[str, Any]]:
     """The life of nodes, pods, claims and volumes."""
+    address = f'"{ipaddress.ip_address(pods.address)}"' if pods.address is not None else _OWN_ADDRESS
+    pod_status = _POD_STATUS.replace("ADDRESS", address)
     return [
         _stage("node-ready", "Node", [_NODE_NOT_READY], [_status(_NODE_STATUS)]),
-        _stage("pod-runs", "Pod", [_ALIVE, "self.status.phase == 'Pending'"], [_status(_POD_STATUS)]),
-        _stage("pod-ends", "Pod", ["has(self.metadata.deletionTimestamp)"], [{"delete": True}]),
+        _stage("pod-runs", "Pod", [_ALIVE, "self.status.phase == 'Pending'"], [_status(pod_status)], pods.start),
+        _stage("pod-ends", "Pod", ["has(self.metadata.deletionTimestamp)"], [{"delete": True}], pods.end),
         _stage(
             "claim-gets-volume",
             "PersistentVolumeClaim",
@@ -135,7 +157,16 @@ def _status(template: str) -> dict[str, Any]:
     return {"patch": {"root": "status", "subresource": "status", "template": template}}
 
 
-def _stage(name: str, kind: str, conditions: list[Condition], steps: list[dict[str, Any]]) -> dict[str, Any]:
+def _stage(
+    name: str,
+    kind: str,
+    conditions: list[Condition],
+    steps: list[dict[str, Any]],
+    pause: tuple[float, float] = (0.0, 0.0),
+) -> dict[str, Any]:
+    least, most = (round(seconds * 1000) for seconds in pause)
+    # kwok takes the jitter for the longest pause, not for what is added to the shortest.
+    delay = {"delay": {"durationMilliseconds": least, "jitterDurationMilliseconds": most}} if most else {}
     return {
         "apiVersion": "kwok.x-k8s.io/v1alpha1",
         "kind": "Stage",
@@ -143,6 +174,7 @@ def _stage(name: str, kind: str, conditions: list[Condition], steps: list[dict[s
         "spec": {
             "resourceRef": {"apiGroup": "v1", "kind": kind},
             "selector": {"matchExpressions": [_match(condition) for condition in conditions]},
+            **delay,
             "steps": steps,
         },
     }

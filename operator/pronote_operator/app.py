@@ -111,7 +111,7 @@ class Operator:
             on_change=self._channel_news,
             on_covered=lambda name: self.queue.mark_after(policy_key(name), POLICY_SETTLE_SECONDS),
         )
-        self._agent_session = agent_session(settings.max_api_connections)
+        self._agent_session = agent_session()
         self._reporter = Reporter(client, self._store, EventRecorder(client, instance=identity))
         self._listener = Listener(seen=self._book.seen, gone=self._book.gone, synced=self._listed)
         self._namespaces = Namespaces(
@@ -439,8 +439,7 @@ class Operator:
         return [key for key in self._store if key.kind == BASES.kind]
 
     def _mark_bases(self) -> None:
-        for key in self._base_keys():
-            self.queue.mark(key)
+        self.queue.mark_with_all(self._base_keys())
 
     async def _sweeps(self) -> None:
         """Forget what was deleted while its watch was cut off: a list that Kopf repeats tells of none."""

@@ -204,6 +204,21 @@ def test_one_channel_that_is_paused_does_not_hide_another(tmp_path: Path) -> Non
     judge(tmp_path, shown, (OVERDUE, 2 * DAY, [{"channel": "preview"}]))
 
 
+def test_an_operator_whose_rollout_has_halted_does_not_hide_what_another_owes(tmp_path: Path) -> None:
+    shown = phases((0, "Halted")) | oldest_due((0, 0))
+    judge(tmp_path, shown, (OVERDUE, 2 * DAY, []), (HALTED, 2 * DAY, [STABLE]))
+    shown |= phases((0, "Progressing"), pod="other-0") | oldest_due((0, 0), pod="other-0")
+    judge(tmp_path, shown, (OVERDUE, 2 * DAY, [STABLE]), (HALTED, 2 * DAY, [STABLE]))
+
+
+def test_two_operators_that_each_serve_a_part_owe_in_one_alert_since_the_oldest(tmp_path: Path) -> None:
+    shown = phases((0, "Progressing")) | oldest_due((0, 6 * HOUR))
+    shown |= phases((0, "Progressing"), pod="other-0") | oldest_due((0, 0), pod="other-0")
+    judge(
+        tmp_path, shown, (OVERDUE, 36 * HOUR - STEP, []), (OVERDUE, 36 * HOUR, [STABLE]), (OVERDUE, 2 * DAY, [STABLE])
+    )
+
+
 # No release.
 
 
@@ -260,6 +275,22 @@ def test_two_pods_that_are_scraped_make_one_alert(tmp_path: Path) -> None:
     )
     moments = (HOUR, 2 * HOUR, 2 * HOUR + 10 * MINUTE, 3 * HOUR)
     judge(tmp_path, shown, *((NO_RELEASE, moment, [METROPOLE]) for moment in moments))
+
+
+def test_an_operator_whose_schools_have_turned_says_nothing_of_one_whose_schools_turn_hours_later(
+    tmp_path: Path,
+) -> None:
+    """Paris and Martinique, in one calendar, each served by an operator of a few namespaces."""
+    later = DAY + 6 * HOUR
+    shown = switchover((0, DAY), (DAY, 366 * DAY), has_release=((0, 1), (DAY, 0)))
+    shown |= switchover((0, later), (later, 366 * DAY), has_release=((0, 1), (later, 0)), pod="other-0")
+    judge(tmp_path, shown, *((NO_RELEASE, DAY + minutes * MINUTE, []) for minutes in (0, 30, 60, 180, 360, 420)))
+
+
+def test_one_operators_schools_that_lack_a_release_are_told_beside_anothers_that_have_one(tmp_path: Path) -> None:
+    shown = switchover((0, 10 * DAY), has_release=((0, 1),))
+    shown |= switchover((0, 11 * DAY), has_release=((0, 0),), pod="other-0")
+    judge(tmp_path, shown, (NO_RELEASE, HOUR, [METROPOLE]), (NO_RELEASE, 2 * DAY, [METROPOLE]))
 
 
 # Words.

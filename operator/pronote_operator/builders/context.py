@@ -59,6 +59,9 @@ class BuildContext:
     """The school year to serve: 2026 for 2026-2027."""
     agent_image: str
     """Image for prepare and agent in a new pod template, usually `options.operator_image`."""
+    archive: str | None = None
+    """The archive that `prepare` takes of what was in service before it does anything else. It stays in the plan, as a
+    restore does; the volume knows that it was taken."""
     new_year: int | None = None
     """The passing school year (2025 for a turn to 2026): beside its base, that of `school_year` may be made new. None
     before the first turn. It stays in the plan until the next one: to take it out would be a restart for nothing.

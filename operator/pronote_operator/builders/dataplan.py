@@ -15,7 +15,7 @@ PLAN_VERSION = "v1"
 
 
 def data_plan(ctx: BuildContext) -> dict[str, Any]:
-    """The plan for a base: its identity, the school year to serve, how bases are made, what to restore."""
+    """The plan for a base: its identity, the school year to serve, how bases are made, what to archive and restore."""
     plan: dict[str, Any] = {
         "plan": PLAN_VERSION,
         "namespace": ctx.namespace,
@@ -24,6 +24,8 @@ def data_plan(ctx: BuildContext) -> dict[str, Any]:
         "schoolYear": ctx.school_year,
         "source": ctx.base.spec.source.to_manifest(),
     }
+    if ctx.archive is not None:
+        plan["archive"] = {"name": ctx.archive}
     if ctx.new_year is not None and ctx.new_year < ctx.school_year:
         plan["newYear"] = {"from": ctx.new_year}
     if ctx.restore is not None:

@@ -230,12 +230,12 @@ async def _bounded(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         yield part
 
 
-def agent_session(limit: int) -> aiohttp.ClientSession:
+def agent_session() -> aiohttp.ClientSession:
     """A session for all agents.
 
-    Args:
-        limit: connections at once.
+    It has no bound of its own: whoever asks has one, by workers and by places for long work. With one for all, archives
+    of many bases, each of which holds a connection for as long as an agent waits, would hold up every short question.
     """
     # Each agent is spoken to rarely: a connection kept open would cost both sides memory for nothing.
-    connector = aiohttp.TCPConnector(limit=limit, force_close=True)
+    connector = aiohttp.TCPConnector(limit=0, force_close=True)
     return aiohttp.ClientSession(connector=connector, trust_env=False)

@@ -3,6 +3,9 @@
 A key is never worked on twice at once; marks that come while it is worked on make it run once more; a key can be due
 later; failures come back with exponential back-off and jitter; a bounded number of keys runs at a time. This is what
 client-go's rate-limited work queue promises, on asyncio.
+
+What concerns one key comes before what concerns all of them: thousands that are looked at because of a setting that
+they share must not make one wait whose server has just been started.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import heapq
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from typing import Generic, TypeVar
 
 from pronote_operator.planning.backoff import pause_after
@@ -24,6 +27,8 @@ K = TypeVar("K", bound=Hashable)
 
 FIRST_RETRY_SECONDS = 0.5
 LAST_RETRY_SECONDS = 120.0
+TURN_OF_ALL = 8
+"""One piece of work in so many is one that concerns all keys, whatever else waits: they wait longer, not for ever."""
 STALE_ENTRIES = 1000
 """How many entries of keys that were worked on before their time may lie in the heap beside the due ones."""
 
@@ -52,6 +57,8 @@ class KeyedQueue(Generic[K]):
         self._clock = clock
         self._on_done = on_done
         self._ready: dict[K, None] = {}
+        self._with_all: dict[K, None] = {}
+        self._begun = 0
         self._running: set[K] = set()
         self._again: set[K] = set()
         self._due: dict[K, float] = {}
@@ -66,14 +73,27 @@ class KeyedQueue(Generic[K]):
         self._due.pop(key, None)
         if key in self._running:
             self._again.add(key)
+        elif key in self._with_all:
+            del self._with_all[key]
+            self._ready[key] = None
         elif key not in self._ready:
             self._ready[key] = None
             self._tokens.put_nowait(None)
 
+    def mark_with_all(self, keys: Iterable[K]) -> None:
+        """Keys want work for a reason that they share: after those that want it for one of their own."""
+        for key in keys:
+            if key in self._running:
+                self._again.add(key)
+            elif key not in self._ready and key not in self._with_all:
+                self._due.pop(key, None)
+                self._with_all[key] = None
+                self._tokens.put_nowait(None)
+
     def mark_after(self, key: K, seconds: float) -> None:
         """The key wants work in `seconds`, or earlier if it is already due earlier."""
         when = self._clock() + max(0.0, seconds)
-        if key in self._ready or self._due.get(key, float("inf")) <= when:
+        if key in self._ready or key in self._with_all or self._due.get(key, float("inf")) <= when:
             return
         self._due[key] = when
         self._serial += 1
@@ -87,6 +107,7 @@ class KeyedQueue(Generic[K]):
     def forget(self, key: K) -> None:
         """The key is no more: nothing waits for it any longer."""
         self._ready.pop(key, None)
+        self._with_all.pop(key, None)
         self._due.pop(key, None)
         self._failures.pop(key, None)
         self._again.discard(key)
@@ -94,7 +115,7 @@ class KeyedQueue(Generic[K]):
     @property
     def depth(self) -> int:
         """Keys that wait for a worker."""
-        return len(self._ready)
+        return len(self._ready) + len(self._with_all)
 
     @property
     def delayed(self) -> int:
@@ -121,11 +142,17 @@ class KeyedQueue(Generic[K]):
     async def _worker(self) -> None:
         while True:
             await self._tokens.get()
-            if not self._ready:
+            if not self._ready and not self._with_all:
                 continue  # the key of this token was forgotten
-            key = next(iter(self._ready))
-            del self._ready[key]
-            await self._run_one(key)
+            await self._run_one(self._next())
+
+    def _next(self) -> K:
+        self._begun += 1
+        turn = not self._ready or (self._with_all and self._begun % TURN_OF_ALL == 0)
+        line = self._with_all if turn else self._ready
+        key = next(iter(line))
+        del line[key]
+        return key
 
     async def _run_one(self, key: K) -> None:
         self._running.add(key)

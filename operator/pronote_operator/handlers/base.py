@@ -207,6 +207,7 @@ class BaseReconciler:
             release=Release(version=course.template.runs.version, image=course.template.runs.image),
             school_year=outcome.school_year,
             agent_image=self._options.operator_image,
+            archive=course.template.archive,
             new_year=course.template.new_year_from,
             roll=course.annotation,
             restore=Restore(*restore) if restore is not None else None,

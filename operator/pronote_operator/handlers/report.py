@@ -157,15 +157,18 @@ def _news(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[boo
         events.append((True, stalled["reason"], "Reconcile", stalled["message"]))
     if find_condition(old, "Stalled") is not None and stalled is None:
         events.append((False, "Mended", "Reconcile", "What was in the way is mended"))
+    rolled = _roll_news(before.get("roll") or {}, after.get("roll") or {})
+    # That the server answers says more than that it is in service again: one Event for both.
+    answers = any(reason == "Rolled" for _, reason, _, _ in rolled)
     ready = find_condition(new, "Ready")
     was = find_condition(old, "Ready")
-    if ready is not None and was is not None and was["status"] != ready["status"]:
+    if ready is not None and was is not None and was["status"] != ready["status"] and not answers:
         known = (before.get("version") or {}).get("current") or was["reason"] in CHANGING
         if ready["status"] == "True" and known:
             events.append((False, ready["reason"], "Reconcile", ready["message"]))
         elif ready["reason"] == "ReferenceNotFound":
             events.append((True, ready["reason"], "Reconcile", ready["message"]))
-    events += _roll_news(before.get("roll") or {}, after.get("roll") or {})
+    events += rolled
     published, was = find_condition(new, "Published"), find_condition(old, "Published")
     if published is not None and was is not None and published["status"] != was["status"] and was["reason"] in TOLD:
         events.append((False, published["reason"], "Publish", published["message"]))

@@ -48,7 +48,6 @@ from pronote_operator.planning.rollover import (
 )
 from pronote_operator.planning.school_year import School, YearDone, all_done, known_since, noted
 from pronote_operator.planning.selectors import selects
-from pronote_operator.planning.snapshot_history import kind_of
 from pronote_operator.planning.snapshot_job import SnapshotJob, Why
 from pronote_operator.planning.up_to_date import up_to_date
 
@@ -58,7 +57,6 @@ ANSWER_SECONDS = 2.0
 """How soon a server or an agent that did not answer is asked again while a roll is under way."""
 ARCHIVE_SECONDS = 15.0
 """How soon an archive is looked for that was asked for; its end marks the base besides."""
-_ARCHIVES = (SnapshotKind.ARCHIVE, SnapshotKind.YEAR_END_ARCHIVE)
 _RESTARTED = (RollPhase.RESTARTING, RollPhase.ROLLING_BACK)
 
 
@@ -106,6 +104,7 @@ class Rolling:
         self._rollouts = rollouts
         self._new_years = new_years
         self._ended = ended
+        self._begun: dict[Key, Roll] = {}
 
     async def course(self, outcome: Pass) -> Course:
         """Decide the next step of a base that has a StatefulSet whose template tells what it runs, and begin it.
@@ -116,7 +115,7 @@ class Rolling:
         there = outcome.statefulset
         assert there is not None, "asked of bases that have one"
         assert there.runs is not None, "likewise"
-        base = self._base(outcome, there, roll_of(_manifest(outcome)))
+        base = self._base(outcome, there, further(roll_of(_manifest(outcome)), self._begun.get(outcome.key)))
         known = further(base.roll, base.facts.noted)
         if known is not None and known.phase in _RESTARTED:
             base = replace(base, facts=await self._with_answer(outcome, there, base.facts))
@@ -141,6 +140,10 @@ class Rolling:
                 outcome.again(ARCHIVE_SECONDS)
             case Restart(wanted) | RollBack(wanted):
                 template = wanted
+                if found.roll is not None:
+                    # Should the answer to this change be lost, it is repeated as it was, under the same name of its
+                    # archive: another would be of what the new release has left.
+                    self._begun[outcome.key] = found.roll
             case Wait(until) if until is not None:
                 outcome.due_at(until)
         self._see_to_the_year(outcome, ahead, base)
@@ -176,10 +179,12 @@ class Rolling:
     def forget(self, key: Key) -> None:
         """A base is gone."""
         self._rollouts.remove(key)
+        self._begun.pop(key, None)
         self._new_years.forget(key)
 
     def reported(self, outcome: Pass) -> None:
         """The status tells what this pass came to."""
+        self._begun.pop(outcome.key, None)
         self._new_years.told(outcome.key, outcome.year_made)
         base = outcome.rolling
         if base is not None and base.roll is not None and _ends(outcome, base.roll):
@@ -215,14 +220,13 @@ class Rolling:
             ),
             school=self._school(outcome, there.runs.school_year, names),
             facts=RollFacts(
-                template=Template(there.runs, there.new_year_from, there.restore),
+                template=Template(there.runs, there.new_year_from, there.restore, there.archive),
                 in_service=base.spec.in_service,
                 has_pod=there.replicas > 0,
                 suspended=base.spec.suspend,
                 ready=there.ready,
                 archive=ArchiveState.TAKEN if taken else ArchiveState.MISSING,
                 busy=is_open(base.spec.restore, base.status.restore),
-                newest_archive=_newest_archive(names),
                 noted=noted_roll,
             ),
             roll=roll,
@@ -374,11 +378,6 @@ def _noted(there: StatefulSetFacts) -> Roll | None:
 
 def _text(roll: Roll) -> str:
     return canonical_json(roll_manifest(roll))
-
-
-def _newest_archive(names: Sequence[str]) -> str | None:
-    archives = [name for name in names if kind_of(name) in _ARCHIVES]
-    return max(archives, key=lambda name: parsed_name(name)[1], default=None)
 
 
 def _job(kind: SnapshotKind, name: str, now: dt.datetime) -> SnapshotJob:

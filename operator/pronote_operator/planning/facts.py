@@ -60,6 +60,8 @@ class StatefulSetFacts:
     """That the data plan of the pod template serves."""
     new_year_from: int | None = None
     """Member `newYear.from` of the data plan."""
+    archive: str | None = None
+    """Member `archive.name` of the data plan."""
     roll: str = ""
     """The roll that is noted beside the pod template, as JSON; empty for none."""
     net: bool = False
@@ -135,6 +137,7 @@ def statefulset_facts(body: Mapping[str, Any]) -> StatefulSetFacts:
         revision=status.get("updateRevision"),
         school_year=_year(plan.get("schoolYear")),
         new_year_from=_year((plan.get("newYear") or {}).get("from")),
+        archive=_name((plan.get("archive") or {}).get("name")),
         roll=annotations.get(ANNOTATION_ROLL, ""),
         net=any(port.get("containerPort") == NET_PORT for port in server.get("ports") or ()),
     )
@@ -173,6 +176,10 @@ def _data_plan(template: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _year(value: Any) -> int | None:
     return value if isinstance(value, int) else None
+
+
+def _name(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _restore(text: str) -> tuple[str, str] | None:

@@ -38,7 +38,8 @@ class Roll:
         phase: how far it is.
         channel_generation: of the VersionChannel's spec that it was begun for.
         from_, to: what the base ran, and what it is to run.
-        snapshot: the archive taken before; what going back restores. None when there is none.
+        snapshot: the archive taken before, by the agent, or by `prepare` where no pod ran; what going back restores.
+            None in rolls of earlier operators that had none.
         started: when it was begun.
         restarted: when the pod template was last changed for it; None before, and while the base is out of service.
         ready: when a pod of that template was first seen ready; None while none was.

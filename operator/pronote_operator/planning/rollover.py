@@ -9,7 +9,8 @@ two of them. The roll is noted in `status.roll`, and as an annotation of the Sta
 of template, and again when it has ended (see `to_annotate`). Either may be lost.
 
 A base out of service takes no roll. When it is put in service, it starts at once with what is due, outside of waves and
-windows: nobody is disturbed, and the newest archive on its volume is what going back restores.
+windows: nobody is disturbed. No agent is there that could archive what was in service, so `prepare` does, before it
+touches anything, or refuses the plan; then the roll goes back to data that are as they were.
 """
 
 from __future__ import annotations
@@ -44,11 +45,13 @@ class Template:
         new_year_from: member `newYear.from` of the data plan: `runs.school_year` may be made new beside the base of
             this year; None where it must be there.
         restore: request id and snapshot of the restore in the data plan; in an action None leaves it as it is.
+        archive: member `archive.name` of the data plan: what `prepare` is to archive first, once, under this name.
     """
 
     runs: Target
     new_year_from: int | None = None
     restore: tuple[str, str] | None = None
+    archive: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,6 @@ class RollFacts:
         archive: state of the archive of the roll in flight.
         busy: whether something else is under way that a roll must not meet, such as a restore that a person asked for.
         refused: why `prepare` could not carry out the plan in force, in words; None when it could, or is not known.
-        newest_archive: name of the newest archive on the volume, None for none.
         noted: the roll in the StatefulSet's annotation.
     """
 
@@ -78,7 +80,6 @@ class RollFacts:
     archive: ArchiveState = ArchiveState.MISSING
     busy: bool = False
     refused: str | None = None
-    newest_archive: str | None = None
     noted: Roll | None = None
 
 
@@ -167,7 +168,7 @@ def step(wish: Wish, facts: RollFacts, roll: Roll | None, now: datetime) -> Step
     now = now.astimezone(UTC).replace(microsecond=0)
     if facts.suspended:
         return Step(Wait(), roll)
-    if roll is not None and roll.phase is RollPhase.ARCHIVING and not _still_wanted(wish, facts, roll):
+    if roll is not None and not _still_wanted(wish, facts, roll):
         # Nothing was touched yet. Whatever is due instead is begun as if this had never been.
         roll = facts.noted if facts.noted is not None and facts.noted.id != roll.id else None
     if roll is None or not roll.in_flight:
@@ -222,7 +223,12 @@ def archive_kind(roll: Roll) -> SnapshotKind:
 
 
 def _still_wanted(wish: Wish, facts: RollFacts, roll: Roll) -> bool:
-    if facts.template.runs == roll.to:
+    if roll.phase is RollPhase.RESTARTING:
+        # Archived, and stopped before its template was changed: what was entered since would be in no archive. (One
+        # that `prepare` is to take is of whatever it finds, under the name that it has: it may be under way.)
+        archived = facts.archive is ArchiveState.TAKEN
+        return not archived or facts.has_pod or facts.template.runs != roll.from_
+    if roll.phase is not RollPhase.ARCHIVING or facts.template.runs == roll.to:
         return True
     return wish.due == roll.to and facts.template.runs == roll.from_ and facts.in_service and facts.has_pod
 
@@ -243,11 +249,12 @@ def _consider(wish: Wish, facts: RollFacts, roll: Roll | None, now: datetime) ->
         to=due,
         started=now,
     )
+    begun = replace(begun, snapshot=snapshot_name(archive_kind(begun), now))
     if not facts.has_pod:
-        return _restart(facts, replace(begun, snapshot=facts.newest_archive), now)
+        # What is seen of an archive is of an earlier roll's.
+        return _restart(replace(facts, archive=ArchiveState.MISSING), begun, now)
     if not wish.may_begin or not can_begin(facts):
         return Step(Wait(), roll)
-    begun = replace(begun, snapshot=snapshot_name(archive_kind(begun), now))
     return Step(AskArchive(archive_kind(begun), begun.snapshot or ""), begun)
 
 
@@ -315,11 +322,15 @@ def _go_back(facts: RollFacts, roll: Roll, now: datetime, why: str) -> Step:
 
 
 def _forward(facts: RollFacts, roll: Roll) -> Template:
+    # One that is not known to be there is for `prepare` to take: it looks for that name first.
+    archive = roll.snapshot if facts.archive is ArchiveState.MISSING else None
     new_from = roll.from_.school_year if roll.turns_year else facts.template.new_year_from
-    return Template(roll.to, new_from)
+    return Template(roll.to, new_from, archive=archive)
 
 
 def _backward(facts: RollFacts, roll: Roll) -> Template:
+    # An archive that `prepare` could not take is restored as little as any snapshot that is not there: the server is
+    # started on the data, which nothing has touched, and the request is told to have failed.
     restore = (roll.rollback_request, roll.snapshot) if roll.snapshot is not None else None
     return Template(roll.from_, None if roll.turns_year else facts.template.new_year_from, restore)
 

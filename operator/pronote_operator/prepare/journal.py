@@ -21,6 +21,8 @@ and, by event:
   makes its base, ``turn`` puts it in service (its ``begin`` is before the first server's start), ``year`` notes every
   other change of the year in service, ``putAway`` puts the folder of a failed turn away; and the ``end`` of ``served``
   is written by the agent before the first one is let in. See `turns`.
+- ``begin`` and ``end`` likewise of an ``archive``: ``key`` is the name of the snapshot, ``schoolYear`` the year that
+  was in service. See `archive`.
 - ``begin``, ``safety``, ``swap``, ``fault`` and ``end`` of a restore: ``key`` is ``restore-<requestId>`` and ``step``
   ``restore``. ``begin`` (one for each try) has ``requestId``, ``snapshot``, ``schoolYear``, and in ``safetySnapshot``
   the name that the safety snapshot will have; ``safety`` has the name that it has, or null when nothing was in service;
@@ -73,6 +75,9 @@ RESERVE: Final = (b"Room for the last lines of the journal on a full volume.\n" 
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
+ARCHIVE: Final = "archive"
+"""The step that makes nothing on the volume: it stores what is there."""
+
 Record = dict[str, object]
 
 
@@ -119,7 +124,7 @@ class History:
     def years_made(self) -> tuple[int, ...]:
         """School years for which a base was made on this volume, in order of making."""
         ends = (record for record in self.records if record["event"] == "end" and record.get("result") != "Failed")
-        made = (record.get("schoolYear") for record in ends)
+        made = (record.get("schoolYear") for record in ends if record.get("step") != ARCHIVE)
         return tuple(dict.fromkeys(year for year in made if isinstance(year, int)))
 
 

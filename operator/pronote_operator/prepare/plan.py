@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
+from pronote_operator.api.snapshots import SnapshotKind, parsed_name
 from pronote_operator.api.uai import uai_problem
 from pronote_operator.prepare.outcome import RefusedError
 
@@ -94,6 +95,20 @@ class NewYear(_Strict):
     """The passing school year: its base is kept, with its grid; those of earlier years are removed at the turn."""
 
 
+class Archive(_Strict):
+    """A snapshot to take of what was in service until now, before anything else is done; never twice of one name."""
+
+    name: SnapshotName
+
+    @field_validator("name")
+    @classmethod
+    def _of_an_archive(cls, name: str) -> str:
+        kind, _ = parsed_name(name)
+        if kind not in (SnapshotKind.ARCHIVE, SnapshotKind.YEAR_END_ARCHIVE):
+            raise ValueError(f"{name} is no name of an archive")
+        return name
+
+
 class DataPlan(_Strict):
     """One plan, version ``v1``. ``namespace`` and ``name`` are the base's, for logs and the journal."""
 
@@ -103,6 +118,7 @@ class DataPlan(_Strict):
     uai: str
     school_year: Annotated[int, Field(ge=2000, le=2999)]
     source: Source
+    archive: Archive | None = None
     new_year: NewYear | None = None
     restore: RestoreRequest | None = None
 

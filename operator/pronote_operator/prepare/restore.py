@@ -23,7 +23,7 @@ from pronote_operator.prepare.outcome import RefusedError, RetryError
 from pronote_operator.prepare.places import Places
 from pronote_operator.prepare.plan import DataPlan, RestoreRequest
 from pronote_operator.prepare.restores import MAX_TRIES, STEP, OpenRestore, Restored, open_restore
-from pronote_operator.prepare.safety import UNKNOWN_VERSION, Safety, safety_name, take_safety
+from pronote_operator.prepare.safety import Safety, safety_name, take_safety
 from pronote_operator.prepare.sqlite import base_problem, is_open_elsewhere
 from pronote_operator.prepare.stored import MENDED_NEXT, need_room, own_repository, usable
 from pronote_operator.prepare.sweep import sweep
@@ -146,8 +146,7 @@ class _Request:
             stored = repository.snapshots()
             wanted = usable(stored, self._snapshot, plan.uai, self._year, plan.name)
             need_room(layout.own, wanted.size_bytes, f"{wanted.name}, unpacked,")
-            version = next((one.version for one in reversed(stored) if one.version), UNKNOWN_VERSION)
-            self._record_safety(take_safety(plan, layout, repository, safety, version, moment))
+            self._record_safety(take_safety(plan, layout, repository, safety, stored, moment))
             disk.make_folder(staging)
             repository.extract(wanted.name, Path(staging))
         problem = base_problem(f"{staging}/{BASE_FILE}", plan.uai, self._year)

@@ -70,6 +70,12 @@ def is_due(plan: DataPlan, history: History) -> bool:
     return asked or open_restore(history) is not None
 
 
+def is_in_swap(history: History) -> bool:
+    """Whether a restore was left half way in place: until it is finished, nothing on the volume is whole."""
+    opened = open_restore(history)
+    return opened is not None and opened.in_swap
+
+
 @dataclass(frozen=True)
 class Restored:
     """How a request ended, for the termination message."""

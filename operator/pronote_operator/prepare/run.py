@@ -1,9 +1,11 @@
 """One run of prepare: look, decide, and only then write.
 
-A restore comes first: it replaces whatever the source made or would make, and works on a volume that the source has
-nothing to do with any more. Then come the steps of the source, or of a turn of the year. What is refused writes nothing
-at all. What is accepted makes the volume's folders, takes possession of the volume in the journal, sweeps what killed
-runs left, and carries out its steps. When there is nothing to do, nothing is written either.
+The archive of what was in service comes first; only a restore that is half way in place is brought to its end before,
+for what is in service to be whole. Then comes a restore: it replaces whatever the source made or would make, and works
+on a volume that the source has nothing to do with any more. Then come the steps of the source, or of a turn of the
+year. What is refused writes nothing at all. What is accepted makes the volume's folders, takes possession of the volume
+in the journal, sweeps what killed runs left, and carries out its steps. When there is nothing to do, nothing is written
+either.
 """
 
 from __future__ import annotations
@@ -15,11 +17,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pronote_operator.prepare import disk
+from pronote_operator.prepare.archive import ArchiveFirst, archive_due, served_until_now
 from pronote_operator.prepare.journal import Journal
 from pronote_operator.prepare.outcome import EXIT_IO, EXIT_OK, EXIT_REFUSED, Outcome, RefusedError, RetryError
 from pronote_operator.prepare.places import Places
 from pronote_operator.prepare.plan import DataPlan
-from pronote_operator.prepare.restores import is_due
+from pronote_operator.prepare.restores import is_due, is_in_swap
 from pronote_operator.prepare.steps import Step, Verdict, perform, steps_of
 from pronote_operator.prepare.sweep import sweep
 from pronote_operator.prepare.volume import Layout, VolumeView, lock, view
@@ -33,7 +36,7 @@ def carry_out(plan: DataPlan, places: Places, now: Callable[[], str]) -> Outcome
 
     Args:
         plan: of the base.
-        places: of the volumes; the data volume is the only one that is written to.
+        places: of the volumes; only the data volume and the base's own snapshots are written to.
         now: gives the time of a line of the journal, RFC 3339.
 
     Raises:
@@ -46,13 +49,24 @@ def carry_out(plan: DataPlan, places: Places, now: Callable[[], str]) -> Outcome
     try:
         volume = view(layout)
         _check_owner(plan, volume)
-        restored = None
-        if is_due(plan, volume.history):
-            restored = _settled(plan, places, layout, volume, now)
-            volume = view(layout)
+        changed: list[str] = []
+        restored: Restored | None = None
+        outcome = None
         try:
-            changed = _carried_out(plan, places, layout, volume, now)
-            outcome = None
+            archive = archive_due(plan, volume.history)
+            if archive is not None and is_in_swap(volume.history):
+                restored = _settled(plan.model_copy(update={"restore": None}), places, layout, volume, now)
+                volume = view(layout)
+            if archive is not None:
+                first = ArchiveFirst(archive, plan.uai, served_until_now(plan, volume), places, now)
+                _apply(plan, layout, volume, [(first, "CarryOut")], now)
+                changed, volume = [first.key], view(layout)
+            if is_due(plan, volume.history):
+                restored = _settled(plan, places, layout, volume, now) or restored
+                volume = view(layout)
+            if restored is not None and restored.result == "Succeeded":
+                changed.append("restored")
+            changed += _carried_out(plan, places, layout, volume, now)
         except RefusedError as refused:
             if restored is None:
                 raise
@@ -63,10 +77,7 @@ def carry_out(plan: DataPlan, places: Places, now: Callable[[], str]) -> Outcome
             outcome = Outcome("Failed", later.reason, later.message, EXIT_IO)
     finally:
         os.close(guard)
-    if outcome is None:
-        if restored is not None and restored.result == "Succeeded":
-            changed = ["restored", *changed]
-        outcome = _prepared(plan, changed)
+    outcome = outcome or _prepared(plan, changed)
     return outcome if restored is None else replace(outcome, restored=restored)
 
 

@@ -30,7 +30,8 @@ class Step(Protocol):
 
     @property
     def kind(self) -> str:
-        """The member of ``source`` that it belongs to (``empty``, ``hnot``, ``snapshot``), or one of `turns.STEPS`."""
+        """The member of ``source`` that it belongs to (``empty``, ``hnot``, ``snapshot``), one of `turns.STEPS`, or
+        ``archive``."""
 
     @property
     def key(self) -> str:

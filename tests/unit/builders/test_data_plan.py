@@ -22,6 +22,15 @@ def test_prepare_reads_a_plan_with_a_new_year_and_a_restore() -> None:
     assert (plan.restore.request_id, plan.restore.snapshot) == ("rollback-0001", "archive-20260826T2001Z")
 
 
+def test_prepare_reads_a_plan_with_an_archive_to_take_first() -> None:
+    asked = replace(context(), archive="archive-annuelle-20260826T180005Z")
+    plan = parse_plan(data_plan_json(asked))
+    assert plan.archive is not None
+    assert plan.archive.name == "archive-annuelle-20260826T180005Z"
+    assert "archive" not in data_plan(context())
+    assert roll_inputs(asked) != roll_inputs(context())
+
+
 def test_a_base_that_never_turned_keeps_its_plan_word_for_word() -> None:
     assert "newYear" not in data_plan(context())
 

@@ -84,3 +84,10 @@ def test_a_restore_is_in_the_plan_and_readable_from_the_statefulset() -> None:
     )
     assert json.loads(plan) == data_plan(asked)
     assert statefulset_facts(statefulset(ctx)).restore is None
+
+
+def test_an_archive_to_take_first_is_in_the_plan_and_readable_from_the_statefulset() -> None:
+    asked = dataclasses.replace(context(), archive="archive-20260826T180005Z")
+    assert data_plan(asked)["archive"] == {"name": "archive-20260826T180005Z"}
+    assert statefulset_facts(statefulset(asked)).archive == "archive-20260826T180005Z"
+    assert statefulset_facts(statefulset(context())).archive is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -54,7 +55,11 @@ async def port(script: Script, certificates: Certificates, tmp_path: Path) -> As
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
     application = web.Application()
-    application.router.add_route("*", "/{anything:.*}", script.handle)
+
+    async def handle(request: web.Request) -> web.Response:
+        return await script.handle(request)
+
+    application.router.add_route("*", "/{anything:.*}", handle)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
@@ -64,7 +69,7 @@ async def port(script: Script, certificates: Certificates, tmp_path: Path) -> As
 
 @pytest.fixture
 async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with agent_session(4) as made:
+    async with agent_session() as made:
         yield made
 
 
@@ -82,6 +87,24 @@ async def test_work_is_asked_for_until_it_is_done(agent: Agent, script: Script) 
     assert answer["takenTime"] == "2026-11-24T01:31:00Z"
     assert [step["phase"] for step in progress] == ["Checkpoint", "Store"]
     assert script.seen == [("POST", "/v1/snapshots", ORDER, f"Bearer {TOKEN}")] * 3
+
+
+async def test_no_archive_that_takes_long_holds_up_a_question(agent: Agent, script: Script) -> None:
+    ends, asked = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def archives_take_long(request: web.Request) -> web.Response:
+        if request.method == "POST":
+            asked.release()
+            await ends.wait()
+        return web.json_response({"version": "2026.2.6", "schoolYear": 2026})
+
+    script.handle = archives_take_long  # type: ignore[method-assign]
+    archives = [asyncio.create_task(agent.take(ORDER)) for _ in range(50)]
+    for _ in archives:
+        await asyncio.wait_for(asked.acquire(), 20)
+    assert await asyncio.wait_for(agent.info(), 5) == ("2026.2.6", 2026)
+    ends.set()
+    await asyncio.gather(*archives)
 
 
 async def test_the_years_of_a_volume_are_listed_and_the_coming_one_is_made(agent: Agent, script: Script) -> None:

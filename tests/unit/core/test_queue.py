@@ -33,12 +33,12 @@ async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
 
 
 @given(
-    marks=st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 2)), min_size=1, max_size=40),
+    marks=st.lists(st.tuples(st.sampled_from("abcde"), st.integers(0, 2), st.booleans()), min_size=1, max_size=40),
     workers=st.integers(1, 5),
 )
 @settings(max_examples=40, deadline=None)
 def test_no_key_runs_twice_at_once_and_the_last_mark_is_always_followed_by_a_run(
-    marks: list[tuple[str, int]], workers: int
+    marks: list[tuple[str, int, bool]], workers: int
 ) -> None:
     async def scenario() -> None:
         active: Counter[str] = Counter()
@@ -56,9 +56,9 @@ def test_no_key_runs_twice_at_once_and_the_last_mark_is_always_followed_by_a_run
 
         last_mark: dict[str, float] = {}
         async with running(work, workers) as queue:
-            for key, pauses in marks:
+            for key, pauses, with_all in marks:
                 last_mark[key] = clock()
-                queue.mark(key)
+                queue.mark_with_all([key]) if with_all else queue.mark(key)
                 for _ in range(pauses):
                     await asyncio.sleep(0)
             await until(lambda: queue.depth == queue.running == 0)
@@ -155,3 +155,39 @@ async def test_a_forgotten_key_is_not_worked_on() -> None:
     await asyncio.sleep(0.05)
     task.cancel()
     assert runs == ["here"]
+
+
+async def test_what_concerns_one_key_comes_before_what_concerns_all_and_those_have_their_turns() -> None:
+    order: list[str] = []
+    own = [f"own-{number:02}" for number in range(16)]
+
+    async def work(key: str) -> float | None:
+        order.append(key)
+        if key == "all-0":
+            for one in own:
+                queue.mark(one)
+        return None
+
+    async with running(work, workers=1) as queue:
+        queue.mark_with_all(f"all-{number}" for number in range(5))
+        queue.mark_with_all(["all-1"])
+        queue.mark("all-4")
+        await until(lambda: len(order) == 21 and queue.depth == 0)
+    assert order[:2] == ["all-4", "all-0"], "what concerns all of them is a reason of its own for none"
+    assert sorted(order) == sorted(["all-0", "all-1", "all-2", "all-3", "all-4", *own]), "each once"
+    places = [order.index(f"all-{number}") for number in (1, 2, 3)]
+    assert places == [7, 15, 20], "one in eight, and the rest when nothing else waits"
+
+
+async def test_a_key_that_waits_with_all_is_forgotten_like_any_other() -> None:
+    seen: list[str] = []
+
+    async def work(key: str) -> float | None:
+        seen.append(key)
+        return None
+
+    async with running(work) as queue:
+        queue.mark_with_all(["a", "b"])
+        queue.forget("a")
+        await until(lambda: seen == ["b"])
+        assert queue.depth == 0

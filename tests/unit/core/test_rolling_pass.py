@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from pronote_operator.api.snapshots import parsed_name
-from pronote_operator.builders.names import ANNOTATION_ROLL
+from pronote_operator.builders.names import ANNOTATION_ROLL, Names
 from pronote_operator.cluster.agent import AgentError
 from pronote_operator.cluster.kinds import BY_KIND
+from pronote_operator.errors import ApiError
 from tests.unit.core.test_pass import KEY, Bench, MemoryApi
 
 Object = dict[str, Any]
@@ -33,6 +34,20 @@ def version_of(statefulset: Object) -> str:
     return labels["pronote.hosting/version"]
 
 
+def plan_of(statefulset: Object) -> Object:
+    containers = statefulset["spec"]["template"]["spec"]["initContainers"]
+    environment = {one["name"]: one["value"] for one in containers[0]["env"]}
+    plan: Object = json.loads(environment["PRONOTE_DATA_PLAN"])
+    return plan
+
+
+def refusing_pod(message: str) -> Object:
+    """The pod of the template in force, whose plan `prepare` has refused."""
+    ended = {"exitCode": 65, "message": json.dumps({"reason": "ArchiveFailed", "message": message})}
+    status = {"initContainerStatuses": [{"name": "prepare", "state": {"terminated": ended}}]}
+    return {"kind": "Pod", "metadata": {"labels": {"controller-revision-hash": "r1"}}, "status": status}
+
+
 class Killed(BaseException):
     """The operator ends here."""
 
@@ -41,13 +56,19 @@ class School:
     """One base, what stands on its volume, and operators that may be killed.
 
     Args:
-        broken: versions whose server never gets ready.
+        broken: versions whose server never gets ready, and spoils the data.
+        cannot_archive: why `prepare` cannot take an archive.
+        data: what is in the base in service; `contents` is what is in each archive.
         kill_at: at which request to the API server or the agent the operator is killed, once.
     """
 
     def __init__(self, created: str = "2026-06-01T08:00:00Z", **spec: Any) -> None:
         self.broken: set[str] = set()
         self.archives: list[str] = []
+        self.cannot_archive = ""
+        self.data = "entered"
+        self.contents: dict[str, str] = {}
+        self.restored: set[str] = set()
         self.years = [2025]
         self.prepared: list[str] = []
         self.requests = self.asked = 0
@@ -64,7 +85,7 @@ class School:
         self.slow = 0
         """How many passes it takes until a pod is ready."""
         self.waited = 0
-        self.api.gets_ready = lambda found: version_of(found) not in self.broken and not self.slow
+        self.api.gets_ready = lambda found: self._starts(found) and not self.slow
         self.now = dt.datetime(2026, 6, 1, 8, 30, tzinfo=dt.UTC)
         self._start()
 
@@ -133,10 +154,7 @@ class School:
 
     @property
     def plan(self) -> Object:
-        containers = self.statefulset["spec"]["template"]["spec"]["initContainers"]
-        environment = {one["name"]: one["value"] for one in containers[0]["env"]}
-        plan: Object = json.loads(environment["PRONOTE_DATA_PLAN"])
-        return plan
+        return plan_of(self.statefulset)
 
     @property
     def version(self) -> str:
@@ -155,8 +173,7 @@ class School:
             raise AgentError("Unreachable", "no pod is ready")
         match verb:
             case "take":
-                if rest not in self.archives:
-                    self.archives.append(rest)
+                self._archive(rest)
                 return self._kept(rest)
             case "info":
                 return {"version": self.version, "schoolYear": self.plan["schoolYear"]}
@@ -178,6 +195,31 @@ class School:
 
     def _kept(self, name: str) -> Object:
         return {"name": name, "takenTime": parsed_name(name)[1].isoformat(), "damaged": False}
+
+    def _archive(self, name: str) -> None:
+        if name not in self.archives:
+            self.archives.append(name)
+            self.contents[name] = self.data
+
+    def _starts(self, statefulset: Object) -> bool:
+        """What `prepare` and the server do with a template; whether the server gets ready."""
+        self.api.objects.pop(("Pod", Names(KEY.name).pod), None)
+        if statefulset["spec"]["replicas"] == 0:
+            return False
+        plan = plan_of(statefulset)
+        archive, restore = plan.get("archive"), plan.get("restore")
+        if archive is not None and self.cannot_archive and archive["name"] not in self.archives:
+            self.api.objects["Pod", Names(KEY.name).pod] = refusing_pod(self.cannot_archive)
+            return False
+        if archive is not None:
+            self._archive(archive["name"])
+        if restore is not None and restore["requestId"] not in self.restored:
+            self.restored.add(restore["requestId"])
+            self.data = self.contents.get(restore["snapshot"], self.data)
+        if version_of(statefulset) in self.broken:
+            self.data = "spoiled"
+            return False
+        return True
 
     def _kubelet(self) -> None:
         """The pod of the template in force, seen by the watch."""
@@ -370,9 +412,110 @@ async def test_a_base_that_was_stopped_takes_what_is_due_when_it_is_started(scho
     school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"))
     await school.passes()
     assert (school.version, school.up_to_date) == (OLD, "RollPending")
+    assert school.archives == []
     school.bench.ask(inService=True)
     await school.passes()
     assert (school.version, school.up_to_date) == (NEW, "Current")
+    (archive,) = school.archives
+    assert (school.plan["archive"], school.roll["snapshot"]) == ({"name": archive}, archive)
+    restarts = len(school.templates)
+    school.archives.clear()
+    await school.after_minutes(60)
+    assert len(school.templates) == restarts, "it stays in the plan: to take it out would be a restart"
+
+
+async def _stopped_and_started(school: School) -> None:
+    school.bench.ask(inService=False)
+    await school.passes()
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"))
+    await school.passes()
+    school.bench.ask(inService=True)
+    await school.passes()
+
+
+async def test_a_base_that_was_stopped_goes_back_from_a_broken_release_with_all_that_was_there(school: School) -> None:
+    school.data = "entered until it was stopped"
+    school.broken.add(NEW)
+    await _stopped_and_started(school)
+    assert (school.version, school.roll["phase"], school.data) == (NEW, "Restarting", "spoiled")
+    await school.after_minutes(21)
+    assert (school.version, school.up_to_date, school.roll["phase"]) == (OLD, "RolledBack", "RolledBack")
+    assert school.data == "entered until it was stopped"
+    (archive,) = school.archives
+    assert school.plan["restore"] == {"requestId": f"rollback-{school.roll['id']}", "snapshot": archive}
+    assert "archive" not in school.plan
+
+
+async def test_a_base_that_was_stopped_and_cannot_be_archived_goes_back_at_once_untouched(school: School) -> None:
+    school.cannot_archive = "the volume of the snapshots is full"
+    school.broken.add(NEW)
+    await _stopped_and_started(school)
+    assert (school.version, school.up_to_date, school.roll["phase"]) == (OLD, "RolledBack", "RolledBack")
+    assert (school.data, school.archives) == ("entered", [])
+    assert "ArchiveFailed: the volume of the snapshots is full" in school.roll["message"]
+    assert school.bench.rolls == [("stable", "rolled_back")]
+
+
+@pytest.mark.parametrize("stored", [False, True])
+async def test_a_start_whose_answer_is_lost_is_repeated_under_the_same_name(school: School, stored: bool) -> None:
+    """Another archive would be of what the new release has left by then."""
+    whole = school.api.apply
+
+    async def lost(manifest: Object) -> Object:
+        if manifest["kind"] != "StatefulSet":
+            return await whole(manifest)
+        school.api.apply = whole  # type: ignore[method-assign]
+        if stored:
+            await whole(manifest)
+        raise ApiError(500, "InternalError", "the answer was lost")
+
+    school.broken.add(NEW)
+    school.bench.ask(inService=False)
+    await school.passes()
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"))
+    await school.passes()
+    school.bench.ask(inService=True)
+    school.api.apply = lost  # type: ignore[method-assign]
+    with pytest.raises(ApiError):
+        await school.passes()
+    await school.after_minutes(1)
+    assert school.version == NEW
+    (archive,) = school.archives
+    assert school.plan["archive"] == {"name": archive}
+    await school.after_minutes(21)
+    assert (school.version, school.data) == (OLD, "entered")
+
+
+async def _started(kill_at: int | None, *, after: bool, broken: bool) -> School:
+    school = School()
+    await school.passes()
+    school.bench.ask(inService=False)
+    await school.passes()
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"))
+    await school.passes()
+    before = school.requests
+    if broken:
+        school.broken.add(NEW)
+    school.kill_at, school.after = (before + kill_at if kill_at is not None else None), after
+    school.bench.ask(inService=True)
+    await school.passes(12)
+    await school.after_minutes(21, 12)
+    await school.after_minutes(21, 12)
+    school.requests -= before
+    await school.stop()
+    return school
+
+
+@pytest.mark.parametrize("broken", [False, True])
+async def test_a_start_killed_at_any_request_is_archived_once_and_ends_the_same(broken: bool) -> None:
+    whole = await _started(None, after=False, broken=broken)
+    assert whole.roll["phase"] == ("RolledBack" if broken else "Done")
+    for number in range(1, whole.requests + 1):
+        for after in (False, True):
+            school = await _started(number, after=after, broken=broken)
+            assert (school.version, school.roll["phase"]) == (whole.version, whole.roll["phase"]), (number, after)
+            assert len(school.templates) == len(whole.templates), (number, after)
+            assert (len(school.archives), school.data) == (1, "entered"), (number, after)
 
 
 async def test_a_year_that_a_roll_only_tried_is_never_told_as_one_that_was_in_service() -> None:

@@ -81,6 +81,24 @@ def test_kwoks_stages_cover_nodes_pods_and_volumes() -> None:
     }
 
 
+def test_kwoks_pods_live_at_once_with_addresses_of_their_own_unless_told_otherwise() -> None:
+    def pod_stages(pods: kwok_stages.Pods) -> list[dict[str, Any]]:
+        found = yaml.safe_load_all(kwok_stages.config(pods))
+        return [stage["spec"] for stage in found if stage["spec"]["resourceRef"]["kind"] == "Pod"]
+
+    for stage in pod_stages(kwok_stages.Pods()):
+        assert "delay" not in stage
+    runs, ends = pod_stages(kwok_stages.Pods("192.0.2.1", start=(4, 8), end=(1, 2.5)))
+    assert runs["delay"] == {"durationMilliseconds": 4000, "jitterDurationMilliseconds": 8000}
+    assert ends["delay"] == {"durationMilliseconds": 1000, "jitterDurationMilliseconds": 2500}
+    assert '"192.0.2.1"' in runs["steps"][0]["patch"]["template"]
+
+
+def test_kwoks_pods_get_no_address_that_is_none() -> None:
+    with pytest.raises(ValueError, match="does not appear to be"):
+        kwok_stages.config(kwok_stages.Pods("}} nothing"))
+
+
 def _argv(options: Options, instance: Instance = REAL) -> dict[str, list[str]]:
     return {spec.name: list(spec.argv) for spec in components.all_processes(STATE, instance, options)}
 

@@ -35,6 +35,10 @@ SOFTWARE = replace(NEW, school_year=2025)
 DEADLINE = timedelta(minutes=20)
 WISH = Wish("uid-1", "channel-1", 7, NEW, may_begin=True, deadline=DEADLINE)
 SERVING = RollFacts(Template(OLD), answer=("2025.2.11", 2025))
+STOPPED = replace(SERVING, in_service=False, has_pod=False, ready=False, answer=None)
+STARTED = replace(STOPPED, in_service=True)
+"""Put in service, and its pod is not asked for yet."""
+YEAR_END = "archive-annuelle-20260826T180005Z"
 MINUTE = timedelta(minutes=1)
 
 
@@ -46,6 +50,11 @@ def begun(due: Target = NEW) -> Roll:
 
 def restarted(due: Target = NEW) -> Roll:
     found = step(replace(WISH, due=due), replace(SERVING, archive=ArchiveState.TAKEN), begun(due), NOW + MINUTE)
+    assert found.roll is not None
+    return found.roll
+
+
+def roll_of_step(found: Step) -> Roll:
     assert found.roll is not None
     return found.roll
 
@@ -215,14 +224,67 @@ def test_a_template_that_somebody_changed_back_is_rolled_again() -> None:
 
 
 def test_a_base_out_of_service_takes_no_roll_and_starts_with_what_is_due() -> None:
-    stopped = replace(SERVING, in_service=False, has_pod=False, ready=False, newest_archive="archive-20260825T0230Z")
-    assert step(WISH, stopped, None, NOW) == Step(Wait(), None)
-    started = step(replace(WISH, may_begin=False), replace(stopped, in_service=True), None, NOW)
-    assert started.action == Restart(Template(NEW, 2025))
+    assert step(WISH, STOPPED, None, NOW) == Step(Wait(), None)
+    started = step(replace(WISH, may_begin=False), STARTED, None, NOW)
+    assert started.action == Restart(Template(NEW, 2025, archive=YEAR_END))
     assert started.roll is not None
-    assert (started.roll.phase, started.roll.snapshot) == (RollPhase.RESTARTING, "archive-20260825T0230Z")
-    back = step(WISH, RollFacts(Template(NEW, 2025), ready=False), started.roll, NOW + 20 * MINUTE)
-    assert back.action == RollBack(Template(OLD, None, (f"rollback-{started.roll.id}", "archive-20260825T0230Z")))
+    assert (started.roll.phase, started.roll.snapshot) == (RollPhase.RESTARTING, YEAR_END)
+    there = RollFacts(Template(NEW, 2025, archive=YEAR_END), ready=False)
+    assert step(WISH, there, started.roll, NOW + 19 * MINUTE).action == Wait(NOW + DEADLINE)
+    back = step(WISH, there, started.roll, NOW + 20 * MINUTE)
+    assert back.action == RollBack(Template(OLD, None, (f"rollback-{started.roll.id}", YEAR_END)))
+
+
+def test_a_change_of_software_of_a_base_out_of_service_begins_with_an_ordinary_archive() -> None:
+    earlier = replace(STARTED, template=Template(OLD, 2024, ("r1", "archive-20260601T0230Z"), "archive-20260501T0230Z"))
+    started = step(replace(WISH, due=SOFTWARE), earlier, None, NOW)
+    assert started.action == Restart(Template(SOFTWARE, 2024, archive="archive-20260826T180005Z"))
+
+
+def test_the_archive_of_an_earlier_roll_is_none_of_what_was_entered_since() -> None:
+    done = replace(restarted(SOFTWARE), phase=RollPhase.DONE, completed=NOW)
+    stopped = replace(STARTED, template=Template(SOFTWARE), archive=ArchiveState.TAKEN, noted=done)
+    started = step(WISH, stopped, done, NOW + timedelta(days=9))
+    assert started.action == Restart(Template(NEW, 2025, archive="archive-annuelle-20260904T180005Z"))
+
+
+def test_a_base_whose_archive_prepare_cannot_take_goes_back_at_once_and_names_what_was_not_taken() -> None:
+    started = step(WISH, STARTED, None, NOW)
+    refused = RollFacts(Template(NEW, 2025, archive=YEAR_END), ready=False, refused="ArchiveFailed: no room")
+    back = step(WISH, refused, started.roll, NOW + MINUTE)
+    assert isinstance(back.action, RollBack)
+    assert back.action.template.restore == (f"rollback-{roll_of_step(back).id}", YEAR_END)
+    assert back.action.template.archive is None
+    assert "no room" in roll_of_step(back).message
+
+
+def test_a_start_that_was_noted_and_not_carried_out_is_repeated_under_the_same_name() -> None:
+    started = step(WISH, STARTED, None, NOW)
+    later = NOW + timedelta(hours=5)
+    again = step(WISH, STARTED, started.roll, later)
+    assert again.action == started.action, "it may be under way, and its answer lost"
+    assert roll_of_step(again).snapshot == YEAR_END
+    # Somebody had it run what it ran before: what it takes up since is in no archive.
+    meanwhile = replace(STARTED, has_pod=True, ready=True)
+    assert step(WISH, meanwhile, started.roll, later).action == Restart(Template(NEW, 2025, archive=YEAR_END))
+
+
+def test_a_base_that_is_stopped_between_its_archive_and_its_restart_is_archived_anew_when_it_is_started() -> None:
+    archived = replace(SERVING, archive=ArchiveState.TAKEN)
+    assert step(WISH, archived, restarted(), NOW + 2 * MINUTE).action == Restart(Template(NEW, 2025))
+    next_day = NOW + timedelta(days=1)
+    found = step(WISH, replace(STARTED, archive=ArchiveState.TAKEN), restarted(), next_day)
+    assert roll_of_step(found).snapshot == "archive-annuelle-20260827T180005Z"
+    assert found.action == Restart(Template(NEW, 2025, archive="archive-annuelle-20260827T180005Z"))
+
+
+def test_a_base_that_is_stopped_again_after_its_start_keeps_the_name_of_its_archive() -> None:
+    started = step(WISH, STARTED, None, NOW)
+    there = RollFacts(Template(NEW, 2025, archive=YEAR_END), in_service=False, has_pod=False, ready=False)
+    stopped = step(WISH, there, started.roll, NOW + 5 * MINUTE)
+    assert (stopped.action, roll_of_step(stopped).snapshot) == (Wait(), YEAR_END)
+    again = step(WISH, replace(there, in_service=True), stopped.roll, NOW + timedelta(days=1))
+    assert (again.action, roll_of_step(again).snapshot) == (Wait(NOW + timedelta(days=1) + DEADLINE), YEAR_END)
 
 
 def test_a_base_that_is_stopped_before_its_restart_forgets_the_roll() -> None:
@@ -287,52 +349,87 @@ def test_the_id_of_a_roll_is_that_of_base_channel_generation_and_target() -> Non
 
 @dataclass
 class World:
-    """One base, its StatefulSet and its agent; what the operator does is carried out, or cut short.
+    """One base, its StatefulSet, its volume and its agent; what the operator does is carried out, or cut short.
 
     Args:
         works: whether the new release starts.
+        in_service: by the spec; the StatefulSet asks for a pod when it is written next.
+        archivable: whether `prepare` can take an archive.
     """
 
     works: bool
+    in_service: bool = True
+    archivable: bool = True
     now: datetime = NOW
     template: Template = field(default_factory=lambda: Template(OLD))
+    has_pod: bool = True
+    prepared: bool = True
     changed: datetime = NOW - timedelta(days=1)
     annotation: Roll | None = None
     status: dict[str, Any] | None = None
-    archives: set[str] = field(default_factory=set)
+    entered: int = 0
+    archives: dict[str, int] = field(default_factory=dict)
     templates: list[Template] = field(default_factory=list)
     restores: list[tuple[str, str]] = field(default_factory=list)
     wish: Wish = WISH
 
+    @property
+    def is_ready(self) -> bool:
+        starts = self.template.runs == OLD or self.works
+        return self.has_pod and self.prepared and starts and self.now >= self.changed + 3 * MINUTE
+
     def facts(self) -> RollFacts:
         runs, roll = self.template.runs, further(roll_of(self.status), self.annotation)
-        starts = runs == OLD or self.works
-        ready = starts and self.now >= self.changed + 3 * MINUTE
         taken = roll is not None and roll.snapshot in self.archives
         return RollFacts(
             self.template,
-            ready=ready,
-            answer=(runs.version, runs.school_year) if ready else None,
+            in_service=self.in_service,
+            has_pod=self.has_pod,
+            ready=self.is_ready,
+            answer=(runs.version, runs.school_year) if self.is_ready else None,
             archive=ArchiveState.TAKEN if taken else ArchiveState.MISSING,
+            refused=None if self.prepared else "ArchiveFailed",
             noted=self.annotation,
         )
 
+    def prepare(self) -> None:
+        """What `prepare` does before a server starts; a release that does not start spoils the data."""
+        archive, restore = self.template.archive, self.template.restore
+        self.prepared = archive is None or archive in self.archives or self.archivable
+        if not self.prepared:
+            return
+        if archive is not None:
+            self.archives.setdefault(archive, self.entered)
+        if restore is not None and restore not in self.restores:
+            self.restores.append(restore)
+            self.entered = self.archives.get(restore[1], self.entered)
+        if self.template.runs == NEW and not self.works:
+            self.entered = -1
+
     def run(self, cut: int) -> None:
         """One pass: the action, the annotation that goes with it, the status; cut short after so many of them."""
+        if self.is_ready and self.template.runs == OLD:
+            self.entered += 1
         found = step(self.wish, self.facts(), roll_of(self.status), self.now)
         if cut < 1:
             return
         if isinstance(found.action, AskArchive):
-            self.archives.add(found.action.name)
+            self.archives.setdefault(found.action.name, self.entered)
+        before = (self.template, self.has_pod)
         if isinstance(found.action, Restart | RollBack):
             assert found.roll is not None
-            assert found.roll.snapshot in self.archives, "nothing is restarted without an archive"
+            archived = found.roll.snapshot in self.archives or self.template.archive == found.roll.snapshot
+            assert archived or found.action.template.archive == found.roll.snapshot, (
+                "nothing restarts without an archive"
+            )
             restore = found.action.template.restore or self.template.restore
             self.template = replace(found.action.template, restore=restore)
-            self.annotation, self.changed = found.roll, self.now
+            self.annotation = found.roll
             self.templates.append(self.template)
-            if found.action.template.restore:
-                self.restores.append(found.action.template.restore)
+        self.has_pod = self.in_service
+        if self.has_pod and before != (self.template, True):
+            self.changed = self.now
+            self.prepare()
         if cut < 2:
             return
         self.status = roll_manifest(found.roll) if found.roll is not None else None
@@ -351,15 +448,51 @@ def test_a_roll_ends_well_or_goes_back_once_wherever_passes_are_cut_short(
     events: list[tuple[int, bool, int]], works: bool
 ) -> None:
     world = World(works)
-    for cut, lose_status, minutes in [*events, *[(3, False, 2)] * 50]:
+    live(world, events)
+    check_end(world)
+
+
+@settings(max_examples=60, deadline=None)
+@given(EVENTS, EVENTS, EVENTS, st.booleans(), st.booleans())
+def test_a_base_out_of_service_is_archived_as_it_is_started_and_loses_nothing_wherever_passes_are_cut_short(
+    before: list[tuple[int, bool, int]],
+    between: list[tuple[int, bool, int]],
+    after: list[tuple[int, bool, int]],
+    works: bool,
+    archivable: bool,
+) -> None:
+    """It is stopped, started, stopped again at any moment of its start, and started for good."""
+    world = World(works, archivable=archivable)
+    world.wish = replace(WISH, due=None)
+    world.run(3)
+    world.in_service = False
+    world.run(3)
+    entered = world.entered
+    world.wish = WISH
+    for in_service, events in ((False, before), (True, between), (False, after)):
+        world.in_service = in_service
+        live(world, events, rest=0)
+    world.in_service = True
+    live(world, after)
+    check_end(world, works=works and archivable)
+    assert world.entered >= entered
+
+
+def live(world: World, events: list[tuple[int, bool, int]], rest: int = 50) -> None:
+    """So many passes, the last of them not cut short."""
+    for cut, lose_status, minutes in [*events, *[(3, False, 2)] * rest]:
         world.run(cut)
         if lose_status:
             world.status = None
         world.now += minutes * MINUTE
+
+
+def check_end(world: World, *, works: bool | None = None) -> None:
+    """The roll has ended, as it must with such a release, and further passes change nothing."""
+    works = world.works if works is None else works
     roll = roll_of(world.status)
     assert roll is not None
-    restarts = [template for template in world.templates if template.runs == NEW]
-    assert restarts
+    assert [template for template in world.templates if template.runs == NEW]
     if works:
         assert (roll.phase, world.template.runs) == (RollPhase.DONE, NEW)
     else:
@@ -378,11 +511,7 @@ def test_a_roll_ends_well_or_goes_back_once_wherever_passes_are_cut_short(
 @given(EVENTS)
 def test_a_changed_channel_gives_a_base_that_went_back_another_try(events: list[tuple[int, bool, int]]) -> None:
     world = World(works=False)
-    for cut, lose_status, minutes in [*events, *[(3, False, 2)] * 50]:
-        world.run(cut)
-        if lose_status:
-            world.status = None
-        world.now += minutes * MINUTE
+    live(world, events)
     world.works, world.wish = True, replace(WISH, channel_generation=8)
     for _ in range(40):
         world.run(3)

@@ -29,6 +29,7 @@ from pronote_operator.prepare import main
 from pronote_operator.prepare import restore as _restore  # noqa: F401 - likewise
 from pronote_operator.prepare import run as _run  # noqa: F401 - likewise
 from pronote_operator.prepare import sqlite as _sqlite  # noqa: F401 - likewise
+from pronote_operator.prepare import storing as _storing  # noqa: F401 - likewise
 from pronote_operator.prepare import turn as _turn  # noqa: F401 - likewise
 from pronote_operator.prepare import years as _years
 from pronote_operator.snapshots import reserve

@@ -135,6 +135,30 @@ def test_a_restore_that_is_not_valid_is_refused(restore: dict[str, Any]) -> None
     assert refused.value.reason == "InvalidPlan"
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("latest", "archive.name: String should match pattern"),
+        ("../archive-20261124T0130Z", "archive.name: String should match pattern"),
+        ("archive-20261324T0130Z", "archive.name: 'archive-20261324T0130Z' is no name of a snapshot"),
+        ("sauvegarde-20261124T0800Z", "archive.name: sauvegarde-20261124T0800Z is no name of an archive"),
+        ("securite-20261124T080000Z", "archive.name: securite-20261124T080000Z is no name of an archive"),
+    ],
+)
+def test_an_archive_under_another_name_than_an_archives_is_refused(name: str, said: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        parse_plan(changed("archive", {"name": name}))
+    assert refused.value.reason == "InvalidPlan"
+    assert said in refused.value.message
+
+
+@pytest.mark.parametrize("name", ["archive-20260826T180005Z", "archive-annuelle-20260826T1800Z"])
+def test_an_archive_may_be_asked_for_by_either_sort_of_name(name: str) -> None:
+    asked = parse_plan(changed("archive", {"name": name})).archive
+    assert asked is not None
+    assert asked.name == name
+
+
 @pytest.mark.parametrize("name", ["ClaimPath", "SnapshotName", "RequestId"])
 def test_the_plan_takes_what_the_api_takes(name: str) -> None:
     ours, apis = (TypeAdapter(getattr(module, name)).json_schema() for module in (plan_module, fields))
