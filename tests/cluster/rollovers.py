@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from tests.cluster.rolls import Fleet, Look
 from tests.cluster.school_days import SchoolDays
 from tests.cluster.stage import NEXT_VERSION, VERSION, Stage, channel, release
 from tests.support.faultproxy import FaultProxy
+from tests.support.faults import When
 from tests.support.kube import condition_of
 from tests.support.mortal_operator import Asked, Plan
 from tests.support.operator_process import OperatorProcess
@@ -39,7 +41,11 @@ PATIENCE = 360.0
 
 @dataclass
 class Place:
-    """Two bases with a channel, and a way to the API server of their own."""
+    """Two bases with a channel, and a way to the API server of their own.
+
+    Args:
+        operators: the namespace of their operators, as the policies name it.
+    """
 
     fleet: Fleet
     days: SchoolDays
@@ -47,6 +53,7 @@ class Place:
     kubeconfig: Path
     folder: Path
     audit: AuditLog
+    operators: str
 
     @property
     def space(self) -> str:
@@ -87,22 +94,25 @@ class Outcome:
     seconds: float
 
     @property
-    def points(self) -> set[Point]:
-        """Where another run is to be killed at a write: after each; before, where more than a status is written.
+    def steps(self) -> Counter[Step]:
+        """How many steps of each sort there were at which another run is to be killed.
 
-        Before a status all is as after the step before it: the operator's own memory is lost either way.
+        After each; before, where more than a status is written, or more than looked: before these all is as after the
+        step before, since the operator's own memory is lost either way. An agent that takes long is asked the same
+        again: what is sent more often than `_MOST_ASKED` says is no other step.
         """
-        return {
-            Point(record.path.replace(self.space, ""), record.nth or 0, when)
-            for record in self.writes
-            for when in WHENS
-            if when == "after" or not record.path.endswith("/status")
-        }
+        writes = ((record.path.replace(self.space, ""), record.nth or 0) for record in self.writes)
+        return Counter(
+            [
+                *(step for path, nth in writes for when in WHENS if (step := _step(Point(path, nth, when)))),
+                *(step for one in self.asked if one.nth <= _MOST_ASKED[one.request] and (step := _step(one))),
+            ]
+        )
 
     @property
-    def moments(self) -> set[Asked]:
-        """Likewise at a request to an agent: after each; before, where it is not only looked."""
-        return {one for one in self.asked if one.when == "after" or not one.request.startswith("GET ")}
+    def kills(self) -> Counter[Step]:
+        """How often it was killed at a step of each sort."""
+        return Counter(step for one in self.killed if (step := _step(one)))
 
 
 @dataclass
@@ -118,33 +128,43 @@ class Ordeal:
     deaths: list[Asked] = field(default_factory=list)
 
 
+Step = tuple[str, str, When]
+"""A sort of steps: written path, or base and request to its agent."""
 _MOST = {
     "/apis/pronote.hosting/v1alpha1/namespaces//pronotebases/{}/status": 14,
     "/apis/apps/v1/namespaces//statefulsets/{}": 4,
     "/api/v1/namespaces//persistentvolumeclaims/{}-data": 3,
 }
-_MOST_ASKED = {"POST /v1/snapshots": 3, "GET /v1/snapshots": 3, "GET /v1/years": 3, "GET /v1/info": 2}
-"""What may come in a rollover, and how often at most. What really does is a part of it, as the run without a kill
-shows; a kill makes for more."""
+_MOST_ASKED = {"POST /v1/snapshots": 2, "GET /v1/snapshots": 2, "GET /v1/years": 2, "GET /v1/info": 1}
+"""What there is in a rollover, and at how many of it a run is killed: at least as many as there are without a kill,
+which makes for more."""
+
+
+def _step(at: Point | Asked) -> Step | None:
+    """The sort of steps that a moment is one of; None where nothing is gained by a kill (see `Outcome.steps`)."""
+    what = ("", at.path) if isinstance(at, Point) else (at.base, at.request)
+    only_seen = what[1].endswith("/status") or what[1].startswith("GET ")
+    return None if only_seen and at.when == "before" else (*what, at.when)
 
 
 def ordeals(runs: int) -> list[Ordeal]:
     """All that there may be to be killed at, each once, spread over so many runs."""
     paths = [(path.format(name), most) for name in (GOOD, BAD) for path, most in _MOST.items()]
     points = [
-        Point(path, nth, when)
+        point
         for path, most in paths
         for nth in range(1, most + 1)
         for when in WHENS
-        if when == "after" or not path.endswith("/status")
+        if _step(point := Point(path, nth, when))
     ]
     moments = [
-        Asked(name, request, nth, when)
+        asked
         for name in (GOOD, BAD)
         for request, most in _MOST_ASKED.items()
-        for nth in range(1, most + 1)
+        # One more: of two kills at once only one counts.
+        for nth in range(1, most + 2)
         for when in WHENS
-        if when == "after" or not request.startswith("GET ")
+        if _step(asked := Asked(name, request, nth, when))
     ]
     return [Ordeal(points[number::runs], moments[number::runs]) for number in range(runs)]
 
@@ -162,7 +182,7 @@ def places(stage: Stage, audit: AuditLog, folder: Path, image: str, uai: str, co
     """
     days = SchoolDays.coming()
     with ExitStack() as stack:
-        made = []
+        made: list[Place] = []
         for number in range(count):
             space = stack.enter_context(stage.space("rollover"))
             proxy = stack.enter_context(FaultProxy(stage.cluster.kubeconfig))
@@ -180,11 +200,9 @@ def places(stage: Stage, audit: AuditLog, folder: Path, image: str, uai: str, co
                 )
             )
             stack.callback(stage.kube.delete, "VersionChannel", space, None)
-            made.append(Place(fleet, days, proxy, proxy.write_kubeconfig(own / "kubeconfig"), own, audit))
-        # In a namespace of its own: whoever comes after it is another for all of them, whose policies name it.
-        first = stage.operator(stack.enter_context(stage.space("first")))
-        first.environment["PRONOTE_OPERATOR_WATCH_NAMESPACES"] = ",".join(place.space for place in made)
-        with first as operator:
+            at = made[0].space if made else space
+            made.append(Place(fleet, days, proxy, proxy.write_kubeconfig(own / "kubeconfig"), own, audit, at))
+        with stage.operator(*(place.space for place in made)) as operator:
             bring_up([school for place in made for school in place.fleet.schools])
             operator.terminate()
         yield made
@@ -201,6 +219,7 @@ def roll_over(there: Place, ordeal: Ordeal) -> Outcome:
     operator = fleet.stage.operator(
         there.space, kubeconfig=there.kubeconfig, leader_election=False, command=plan.command()
     )
+    operator.environment["POD_NAMESPACE"] = there.operators
     faults = [
         (
             point,
@@ -292,8 +311,12 @@ def _comparable(there: Place, name: str) -> dict[str, Any]:
         r"archive-annuelle-[0-9]{8}T[0-9]{4,6}Z": "YEAR-END-ARCHIVE",
         r"securite-[0-9]{8}T[0-9]{4,6}Z": "SAFETY",
         re.escape(school.uai): "UAI",
+        re.escape(there.operators): "NAMESPACE",
     }
     state = renamed(end_state(school), names)
+    if name == GOOD:
+        # Where the turn came first, with an archive of its own, that of the date comes no more.
+        state["status"]["settledYears"].pop("archived", None)
     kept = state["status"]["snapshots"]
     # An archive that was asked for and not noted any more is taken again: one more is no harm.
     kept["names"] = sorted(set(kept["names"]))

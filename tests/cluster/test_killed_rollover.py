@@ -7,6 +7,7 @@ See `rollovers` for how the steps are found, and how the kills are spread over a
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import pytest
 
 from tests.cluster.audit import AuditLog
 from tests.cluster.normalised import differences
-from tests.cluster.rollovers import BAD, GOOD, Ordeal, Outcome, ordeals, places, roll_over
+from tests.cluster.rollovers import BAD, GOOD, Ordeal, Outcome, Step, ordeals, places, roll_over
 from tests.cluster.stage import Stage
 from tests.cluster.trial_image import REFUSED_UAI
 
@@ -84,9 +85,13 @@ def test_killed_at_any_step_no_base_is_rolled_twice(rollovers: Rollovers) -> Non
 
 
 def test_it_was_killed_at_every_step(rollovers: Rollovers) -> None:
-    steps = rollovers.undisturbed.points | rollovers.undisturbed.moments
+    steps, kills = rollovers.undisturbed.steps, sum((one.kills for one in rollovers.killed), Counter[Step]())
     assert steps, "there are some"
-    missed = steps - {point for one in rollovers.killed for point in one.killed}
-    assert not missed, "\n".join(sorted(map(str, missed)))
+    # By their number, since a kill makes for more of the same. Of two kills at once one does not count: a status, which
+    # is written often, may have one less.
+    missed = {
+        step: (count, kills[step]) for step, count in steps.items() if kills[step] < count - step[1].endswith("/status")
+    }
+    assert not missed, "steps there are, and kills"
     for one in rollovers.killed:
-        assert 1 < one.lives <= len(one.killed) + 1, "two kills may come at once"
+        assert 1 < one.lives <= len(one.killed) + 1
