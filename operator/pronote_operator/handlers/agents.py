@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import aiohttp
 
 from pronote_operator.builders.names import AGENT_PORT, AGENT_TOKEN_KEY, Names
@@ -32,11 +34,13 @@ class Agents:
         names = Names(base.name)
         tls = self._book.of(base).get(("Secret", names.tls_secret))
         authority = tls.facts.authority if tls is not None and isinstance(tls.facts, TlsFacts) else None
-        pod = await self._client.get(PODS, base.namespace, names.pod)
+        pod, secret = await asyncio.gather(
+            self._client.get(PODS, base.namespace, names.pod),
+            self._client.get(SECRETS, base.namespace, names.agent_secret),
+        )
         host = ((pod or {}).get("status") or {}).get("podIP")
         if not host or not authority or (pod or {}).get("metadata", {}).get("deletionTimestamp"):
             raise AgentError("Unreachable", "the base has no pod that could answer")
-        secret = await self._client.get(SECRETS, base.namespace, names.agent_secret)
         token = decoded((secret or {}).get("data"), AGENT_TOKEN_KEY)
         if token is None:
             raise AgentError("Unreachable", f"Secret {names.agent_secret} holds no token")

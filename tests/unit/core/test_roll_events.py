@@ -73,3 +73,13 @@ async def test_the_end_of_a_roll_that_went_well_is_told_once(steps: list[tuple[s
     for phase, ready in steps:
         await reporter.base(PronoteBase.model_validate(BASE), KEY, status(phase, ready=ready))
     assert told.reasons == reasons
+
+
+async def test_the_next_base_is_given_the_place_of_one_that_is_done_before_events_are_posted() -> None:
+    told, store = Told(), ObjectStore()
+    store.put(KEY, BASE)
+    reporter = Reporter(told, store, told)  # type: ignore[arg-type]
+    base = PronoteBase.model_validate(BASE)
+    await reporter.base(base, KEY, status("Done", ready=True), stands=lambda: told.reasons.append("stands"))
+    await reporter.base(base, KEY, status("Done", ready=True), stands=lambda: told.reasons.append("stands"))
+    assert told.reasons == ["stands", "Rolled", "stands"], "also where there is nothing to write"
