@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import aiohttp
 
 from pronote_operator.builders.names import AGENT_PORT, AGENT_TOKEN_KEY, AUTHORITY_KEY, Names
@@ -36,11 +38,13 @@ class Agents:
             # In the first pass of an operator the certificates are not judged yet.
             held = await self._client.get(SECRETS, base.namespace, names.tls_secret)
             authority = decoded((held or {}).get("data"), AUTHORITY_KEY)
-        pod = await self._client.get(PODS, base.namespace, names.pod)
+        pod, secret = await asyncio.gather(
+            self._client.get(PODS, base.namespace, names.pod),
+            self._client.get(SECRETS, base.namespace, names.agent_secret),
+        )
         host = ((pod or {}).get("status") or {}).get("podIP")
         if not host or not authority or (pod or {}).get("metadata", {}).get("deletionTimestamp"):
             raise AgentError("Unreachable", "the base has no pod that could answer")
-        secret = await self._client.get(SECRETS, base.namespace, names.agent_secret)
         token = decoded((secret or {}).get("data"), AGENT_TOKEN_KEY)
         if token is None:
             raise AgentError("Unreachable", f"Secret {names.agent_secret} holds no token")

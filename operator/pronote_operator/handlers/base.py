@@ -402,8 +402,9 @@ class BaseReconciler:
         if outcome.key in self._store:
             # Not when it was deleted during the pass: nobody would take it out again.
             self._fleet.put(outcome.key, self._member(outcome))
-        await self._reporter.base(outcome.key, outcome.body, outcome.status())
-        self._rolling.reported(outcome)
+        await self._reporter.base(
+            outcome.key, outcome.body, outcome.status(), stands=lambda: self._rolling.reported(outcome)
+        )
         if outcome.source_steps:
             await self._reporter.loaded(outcome.key, outcome.source_steps)
 

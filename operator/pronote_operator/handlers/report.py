@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pronote_operator.api.constants import API_VERSION
@@ -26,13 +26,14 @@ class Reporter:
         self._store = store
         self._recorder = recorder
 
-    async def base(self, key: Key, seen: Object, status: Object) -> None:
+    async def base(self, key: Key, seen: Object, status: Object, *, stands: Callable[[], None] = lambda: None) -> None:
         """Write the status of a base if it changed, and post Events for the changes people want to know.
 
         Args:
             seen: the base as the store gave it.
+            stands: called when the status tells what it should: whoever waits for that does not wait for Events.
         """
-        await self._write_and_tell(BASES, key, seen["metadata"]["uid"], status, seen)
+        await self._write_and_tell(BASES, key, seen["metadata"]["uid"], status, seen, stands)
 
     async def delegation(self, key: Key, uid: str, status: Object) -> None:
         """Write the status of a delegation if it changed, and post Events.
@@ -65,8 +66,17 @@ class Reporter:
             about = About(key.kind, key.namespace, key.name, body["metadata"]["uid"])
             await self._recorder.post(about, warning=warning, reason=reason, action=action, note=note)
 
-    async def _write_and_tell(self, kind: Kind, key: Key, uid: str, status: Object, seen: Object | None = None) -> None:
+    async def _write_and_tell(
+        self,
+        kind: Kind,
+        key: Key,
+        uid: str,
+        status: Object,
+        seen: Object | None = None,
+        stands: Callable[[], None] = lambda: None,
+    ) -> None:
         before = await self._write(kind, key, uid, status, seen)
+        stands()
         if before is None:
             return
         about = About(kind.kind, key.namespace, key.name, uid)

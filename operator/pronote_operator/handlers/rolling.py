@@ -54,6 +54,9 @@ logger = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 2.0
 """How soon a server or an agent that did not answer is asked again while a roll is under way."""
+REFUSAL_SECONDS = 10.0
+"""How long after a restart the pod is asked whether `prepare` refused its plan. Before, the StatefulSet changes several
+times within seconds, and hardly any pod has come so far: to ask at each change would be four requests for nothing."""
 ARCHIVE_SECONDS = 15.0
 """How soon an archive is looked for that was asked for; its end marks the base besides."""
 _RESTARTED = (RollPhase.RESTARTING, RollPhase.ROLLING_BACK)
@@ -117,7 +120,7 @@ class Rolling:
         base = self._base(outcome, there, further(roll_of(_manifest(outcome)), self._begun.get(outcome.key)))
         known = further(base.roll, base.facts.noted)
         if known is not None and known.phase in _RESTARTED:
-            base = replace(base, facts=await self._with_answer(outcome, there, base.facts))
+            base = replace(base, facts=await self._with_answer(outcome, there, base.facts, known.restarted))
         channel, now = self._channel(outcome), outcome.now
         # From here to the second `put` nothing is awaited: two bases must not take one place.
         ahead = outlook(base, now)
@@ -250,7 +253,9 @@ class Rolling:
             new_base=policy.new_base,
         )
 
-    async def _with_answer(self, outcome: Pass, there: StatefulSetFacts, facts: RollFacts) -> RollFacts:
+    async def _with_answer(
+        self, outcome: Pass, there: StatefulSetFacts, facts: RollFacts, restarted: dt.datetime | None
+    ) -> RollFacts:
         """The same with what the server answers, or with what `prepare` refused."""
         if there.ready:
             try:
@@ -260,6 +265,9 @@ class Rolling:
                 outcome.again(ANSWER_SECONDS)
                 return facts
         if there.replicas == 0 or there.revision is None:
+            return facts
+        if restarted is not None and outcome.now < (asked := restarted + dt.timedelta(seconds=REFUSAL_SECONDS)):
+            outcome.due_at(asked)
             return facts
         pod = await self._client.get(PODS, outcome.key.namespace, Names(outcome.key.name).pod)
         labels = (pod or {}).get("metadata", {}).get("labels") or {}

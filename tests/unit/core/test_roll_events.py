@@ -74,3 +74,16 @@ async def test_the_end_of_a_roll_that_went_well_is_told_once(steps: list[tuple[s
         assert body is not None
         await reporter.base(KEY, body, status(phase, ready=ready))
     assert told.reasons == reasons
+
+
+async def test_the_next_base_is_given_the_place_of_one_that_is_done_before_events_are_posted() -> None:
+    told, store = Told(), ObjectStore()
+    store.put(KEY, BASE)
+    reporter = Reporter(told, store, told)  # type: ignore[arg-type]
+    await reporter.base(
+        KEY, store.get(KEY) or {}, status("Done", ready=True), stands=lambda: told.reasons.append("stands")
+    )
+    await reporter.base(
+        KEY, store.get(KEY) or {}, status("Done", ready=True), stands=lambda: told.reasons.append("stands")
+    )
+    assert told.reasons == ["stands", "Rolled", "stands"], "also where there is nothing to write"

@@ -245,13 +245,13 @@ class School:
             await self.worker
 
     async def passes(self, count: int = 8) -> School:
-        """So many passes at most, until nothing is asked for any more; a tick of the loop after each.
+        """So many passes at most, until nothing is asked for or waited for any more; a tick of the loop after each.
 
         Passes come at once, and what waits for a second or two in the world has waited here.
         """
         quiet, known = 0, None
         for _ in range(count):
-            asked = (len(self.api.sent), self.asked)
+            asked = (len(self.api.sent), self.asked, self.waited)
             quiet = quiet + 1 if asked == known else 0
             if quiet == 2:
                 break
@@ -333,6 +333,20 @@ async def test_a_release_that_never_gets_ready_is_taken_back_once_and_not_tried_
     await school.passes()
     assert (school.version, school.roll["phase"]) == (NEW, "Done"), "a changed channel lets it be tried again"
     assert "rollback-" in school.plan["restore"]["requestId"], "it stays in the plan: to take it out would be a restart"
+
+
+async def test_a_pod_is_asked_what_prepare_refused_once_it_has_had_time_to_come(school: School) -> None:
+    def asked() -> int:
+        return sum(what == ("get", f"Pod {KEY.name}-0") for what in school.api.sent)
+
+    school.broken.add(NEW)
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"))
+    await school.passes()
+    assert (school.version, asked()) == (NEW, 0)
+    school.api.objects["StatefulSet", KEY.name]["status"]["updateRevision"] = "1"
+    school.now += dt.timedelta(seconds=11)
+    await school.passes(1)
+    assert asked() == 1
 
 
 async def test_a_bad_release_that_is_taken_off_the_list_is_gone_back_from_at_once(school: School) -> None:
@@ -450,6 +464,7 @@ async def test_a_base_that_was_stopped_and_cannot_be_archived_goes_back_at_once_
     school.cannot_archive = "the volume of the snapshots is full"
     school.broken.add(NEW)
     await _stopped_and_started(school)
+    await school.after_minutes(0.5)
     assert (school.version, school.up_to_date, school.roll["phase"]) == (OLD, "RolledBack", "RolledBack")
     assert (school.data, school.archives) == ("entered", [])
     assert "ArchiveFailed: the volume of the snapshots is full" in school.roll["message"]
