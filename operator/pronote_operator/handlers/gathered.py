@@ -16,7 +16,7 @@ from pronote_operator.handlers.children import Children
 from pronote_operator.handlers.keys import Key
 from pronote_operator.planning.base_status import Found, Verdict, conditions
 from pronote_operator.planning.conditions import Condition, merged_conditions
-from pronote_operator.planning.facts import StatefulSetFacts
+from pronote_operator.planning.facts import ClaimFacts, StatefulSetFacts
 from pronote_operator.planning.outlook import RollingBase
 from pronote_operator.planning.policy_status import CoveredBase
 from pronote_operator.planning.restore import RestoreReport, is_open, restore_status, restored_condition
@@ -98,6 +98,17 @@ class Pass:
             ready is not None
             and ready.status == "False"
             and (self.now - ready.last_transition_time).total_seconds() >= seconds
+        )
+
+    def is_older(self, claim: str) -> bool:
+        """Whether a volume's claim was there before the base: it may hold what the status knows nothing of."""
+        facts = self.children.known("PersistentVolumeClaim", claim)
+        created = self.base.metadata.creation_timestamp
+        return (
+            isinstance(facts, ClaimFacts)
+            and bool(facts.created)
+            and created is not None
+            and dt.datetime.fromisoformat(facts.created) < created
         )
 
     @property

@@ -29,7 +29,7 @@ from pronote_operator.handlers.snapshots import SnapshotDesk
 from pronote_operator.handlers.store import ObjectStore
 from pronote_operator.planning.calendar import UnknownZoneError
 from pronote_operator.planning.diagnosis import refused_plan
-from pronote_operator.planning.facts import ClaimFacts, StatefulSetFacts
+from pronote_operator.planning.facts import StatefulSetFacts
 from pronote_operator.planning.hashing import canonical_json
 from pronote_operator.planning.outlook import Channel, Outlook, RollingBase, member_of, outlook
 from pronote_operator.planning.restore import is_open
@@ -340,7 +340,7 @@ async def years_on_volume(outcome: Pass, agents: Agents) -> None:
     serves, roll = there.runs.school_year, outcome.base.status.roll
     known = any(one.school_year == serves and one.created_time is not None for one in told)
     turned = roll is not None and roll.from_.school_year != roll.to.school_year
-    if not outcome.must_ask_years and (known or not (turned or _on_older_volume(outcome))):
+    if not outcome.must_ask_years and (known or not (turned or outcome.is_older(Names(outcome.key.name).data_claim))):
         return
     try:
         found = await (await agents.of(outcome.key)).years()
@@ -348,17 +348,6 @@ async def years_on_volume(outcome: Pass, agents: Agents) -> None:
     except (AgentError, ValueError) as error:
         logger.info("%s: which years are on its volume cannot be told yet: %s", outcome.key, error)
         outcome.again(ANSWER_SECONDS if outcome.must_ask_years else 30.0)
-
-
-def _on_older_volume(outcome: Pass) -> bool:
-    claim = outcome.children.known("PersistentVolumeClaim", Names(outcome.key.name).data_claim)
-    created = outcome.base.metadata.creation_timestamp
-    return (
-        isinstance(claim, ClaimFacts)
-        and bool(claim.created)
-        and created is not None
-        and dt.datetime.fromisoformat(claim.created) < created
-    )
 
 
 def _manifest(outcome: Pass) -> Mapping[str, Any] | None:

@@ -28,7 +28,6 @@ from pronote_operator.handlers.snapshot_work import Done, DrillJob, Job, Snapsho
 from pronote_operator.handlers.store import ObjectStore
 from pronote_operator.planning.backed_up import backed_up
 from pronote_operator.planning.calendar import UnknownZoneError, zone
-from pronote_operator.planning.facts import ClaimFacts
 from pronote_operator.planning.policy_status import CoveredBase
 from pronote_operator.planning.references import referred
 from pronote_operator.planning.restore import is_open
@@ -345,14 +344,7 @@ class SnapshotDesk:
             return True
         if history.names or outcome.key in self._looked_through:
             return False
-        claim = outcome.children.known("PersistentVolumeClaim", Names(outcome.key.name).snapshots_claim)
-        created = outcome.base.metadata.creation_timestamp
-        return (
-            isinstance(claim, ClaimFacts)
-            and bool(claim.created)
-            and created is not None
-            and dt.datetime.fromisoformat(claim.created) < created
-        )
+        return outcome.is_older(Names(outcome.key.name).snapshots_claim)
 
     def _news_of(self, key: Key) -> list[News]:
         return [news for done in self._ended.get(key, []) if (news := _told(done)) is not None]
