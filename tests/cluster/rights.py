@@ -10,7 +10,7 @@ from tests.cluster.audit import Access
 Right = tuple[str, str, str]
 """(API group, resource with subresource, verb)."""
 
-ROLES_FOR_PEOPLE = ("pronote-view", "pronote-edit")
+ROLES_FOR_PEOPLE = ("pronote-view", "pronote-edit", "pronote-rollover")
 
 
 def granted(manifests: Iterable[Mapping[str, Any]]) -> set[Right]:
