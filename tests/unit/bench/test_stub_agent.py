@@ -34,7 +34,7 @@ async def asked(agent: StubAgent, method: str, path: str, body: Any = None, toke
 
 @pytest.fixture
 async def agent() -> StubAgent:
-    made = StubAgent(TOKEN, archive=(0.05, 0.05), desk=Desk(join_seconds=0.02))
+    made = StubAgent(TOKEN, archive=(0.5, 0.5), desk=Desk(join_seconds=0.02))
     made.seen(pod("old", "2026.2.5"))
     return made
 

@@ -36,7 +36,8 @@ def test_another_password_meets_it_in_no_way() -> None:
     challenge = new_challenge(client_key("name", password_digest("A", "right")), VECTOR)
     wrong = client_key("name", password_digest("A", "wrong"))
     assert not challenge.is_met_by(_of_today(wrong, challenge.text))
-    with suppress(CipherError):
+    # What another key deciphers has no end as it should be, or is, one time in some hundred, no text.
+    with suppress(CipherError, UnicodeDecodeError):
         assert not challenge.is_met_by(_of_before(wrong, challenge.text))
 
 
