@@ -20,6 +20,7 @@ from pronote_operator.planning.facts import ClaimFacts, StatefulSetFacts
 from pronote_operator.planning.outlook import RollingBase
 from pronote_operator.planning.policy_status import CoveredBase
 from pronote_operator.planning.restore import RestoreReport, is_open, restore_status, restored_condition
+from pronote_operator.planning.roll import roll_of
 from pronote_operator.planning.snapshot_history import ListedSnapshot
 
 
@@ -54,6 +55,8 @@ class Pass:
         self.rolled_from: StatefulSetFacts | None = None
         """The facts that this was planned from."""
         self.roll: Object | None = base.status.roll.to_manifest() if base.status.roll is not None else None
+        self.told_roll = roll_of(self.roll)
+        """The roll as the status tells it."""
         self.up_to_date: Condition | None = None
         self.settled_years: Object = base.status.settled_years.to_manifest()
         self.turned: int | None = None

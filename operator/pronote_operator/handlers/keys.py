@@ -21,6 +21,11 @@ def base_key(namespace: str, name: str) -> Key:
     return Key("PronoteBase", namespace, name)
 
 
+def text_of(key: Key) -> str:
+    """What the planner knows a base by: `namespace/name`."""
+    return f"{key.namespace}/{key.name}"
+
+
 def policy_key(name: str) -> Key:
     """Key of a BackupPolicy."""
     return Key("BackupPolicy", "", name)

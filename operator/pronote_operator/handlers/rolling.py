@@ -8,9 +8,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from pronote_operator.api.base_status import YearBase
 from pronote_operator.api.snapshots import SnapshotKind, parsed_name
@@ -21,9 +20,9 @@ from pronote_operator.cluster.client import KubeClient
 from pronote_operator.cluster.kinds import PODS
 from pronote_operator.handlers.agents import Agents
 from pronote_operator.handlers.gathered import Pass
-from pronote_operator.handlers.keys import Key
+from pronote_operator.handlers.keys import Key, text_of
 from pronote_operator.handlers.new_years import NewYears
-from pronote_operator.handlers.rollouts import Rollouts, text_of
+from pronote_operator.handlers.rollouts import Rollouts
 from pronote_operator.handlers.shared import Shared
 from pronote_operator.handlers.snapshots import SnapshotDesk
 from pronote_operator.handlers.store import ObjectStore
@@ -117,7 +116,7 @@ class Rolling:
         there = outcome.statefulset
         assert there is not None, "asked of bases that have one"
         assert there.runs is not None, "likewise"
-        base = self._base(outcome, there, further(roll_of(_manifest(outcome)), self._begun.get(outcome.key)))
+        base = self._base(outcome, there, further(outcome.told_roll, self._begun.get(outcome.key)))
         known = further(base.roll, base.facts.noted)
         if known is not None and known.phase in _RESTARTED:
             base = replace(base, facts=await self._with_answer(outcome, there, base.facts, known.restarted))
@@ -132,7 +131,7 @@ class Rolling:
         outcome.rolling, outcome.rolled_from = base, there
         # By what the status tells, and not by what this pass changed: an operator that is killed between the note on
         # the StatefulSet and that in the status leaves the end in the first of them.
-        told = roll_of(_manifest(outcome))
+        told = outcome.told_roll
         ended = found.roll is not None and not found.roll.in_flight and found.roll != told
         self._tell(outcome, ahead, base, ended=ended)
         template = base.facts.template
@@ -167,7 +166,7 @@ class Rolling:
         if outcome.references is None or there is None or there.runs is None:
             self._rollouts.remove(outcome.key)
             return
-        known = outcome.rolling.roll if outcome.rolling is not None else roll_of(_manifest(outcome))
+        known = outcome.rolling.roll if outcome.rolling is not None else outcome.told_roll
         base = self._base(outcome, there, known)
         try:
             ahead = outlook(base, outcome.now)
@@ -319,7 +318,7 @@ class Rolling:
         if not told and _ends(outcome, base.roll):
             # Its place is given to the next only when the status tells the end: whoever looks, and an operator that
             # takes over, would see one in flight too many.
-            base = replace(base, roll=roll_of(_manifest(outcome)), facts=replace(base.facts, noted=None))
+            base = replace(base, roll=outcome.told_roll, facts=replace(base.facts, noted=None))
         if outcome.key in self._store:
             self._rollouts.put(outcome.key, outcome.references.channel, base.calendar, member_of(base, ahead))
 
@@ -350,14 +349,9 @@ async def years_on_volume(outcome: Pass, agents: Agents) -> None:
         outcome.again(ANSWER_SECONDS if outcome.must_ask_years else 30.0)
 
 
-def _manifest(outcome: Pass) -> Mapping[str, Any] | None:
-    roll = outcome.base.status.roll
-    return roll.to_manifest() if roll is not None else None
-
-
 def _ends(outcome: Pass, roll: Roll | None) -> bool:
     """Whether a roll has ended that the status still tells as under way."""
-    told = roll_of(_manifest(outcome))
+    told = outcome.told_roll
     return (
         roll is not None and not roll.in_flight and told is not None and told.in_flight and told.started == roll.started
     )

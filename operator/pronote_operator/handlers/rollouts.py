@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from pronote_operator.api.versionchannel import VersionChannel
-from pronote_operator.handlers.keys import Key, base_key
+from pronote_operator.handlers.keys import Key, base_key, text_of
 from pronote_operator.handlers.shared import Shared
 from pronote_operator.planning.rollout_figures import Counts, RolloutFigures, rollout_figures
 from pronote_operator.planning.wave_plan import Wave
@@ -154,8 +154,3 @@ def rules_of(channel: VersionChannel) -> Rules:
         paused=channel.spec.paused,
         halted=status.phase == "Halted" and status.observed_generation == generation,
     )
-
-
-def text_of(key: Key) -> str:
-    """What the planner knows a base by."""
-    return f"{key.namespace}/{key.name}"

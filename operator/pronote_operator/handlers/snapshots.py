@@ -21,7 +21,7 @@ from pronote_operator.cluster.agent import AgentError
 from pronote_operator.errors import ApiError, ReferenceMissing, Unusable
 from pronote_operator.handlers.agents import Agents
 from pronote_operator.handlers.gathered import Pass
-from pronote_operator.handlers.keys import Key, base_key
+from pronote_operator.handlers.keys import Key, base_key, text_of
 from pronote_operator.handlers.report import Reporter
 from pronote_operator.handlers.shared import Shared
 from pronote_operator.handlers.snapshot_work import Done, DrillJob, Job, SnapshotWork, listed_in
@@ -115,7 +115,7 @@ class SnapshotDesk:
         self._looked_after: dict[Key, str] = {}
         """The roll after whose end it was looked."""
         self._wake = asyncio.Event()
-        self._demanded: dict[Key, str] = {}
+        self._demanded: set[Key] = set()
         self._demands: asyncio.TaskGroup | None = None
         self._demand_places = asyncio.Semaphore(DEMANDS_AT_ONCE)
 
@@ -143,7 +143,7 @@ class SnapshotDesk:
             server=_server_state(outcome),
             request=base.metadata.annotations.get(ANNOTATION_SNAPSHOT_REQUEST),
             restoring=is_open(base.spec.restore, base.status.restore) and not outcome.restores_told,
-            running=self._fleet.is_running(_text(key)) or key in self._demanded,
+            running=self._fleet.is_running(text_of(key)) or key in self._demanded,
         )
         plan = snapshot_plan(situation, history)
         given_up = self._given_up(key, plan.job, history)
@@ -181,8 +181,8 @@ class SnapshotDesk:
         """
         if self._demands is None or key in self._demanded:
             return
-        self._demanded[key] = job.name
-        self._demands.create_task(self._meet(key, job), name=f"snapshot {_text(key)}")
+        self._demanded.add(key)
+        self._demands.create_task(self._meet(key, job), name=f"snapshot {text_of(key)}")
 
     async def _meet(self, key: Key, job: SnapshotJob) -> None:
         async with self._demand_places:
@@ -197,7 +197,7 @@ class SnapshotDesk:
             if not done.not_tried:
                 self._mark(key)
             await asyncio.sleep(pause)
-        self._demanded.pop(key, None)
+        self._demanded.discard(key)
         if key in self._store:
             self._mark(key)
 
@@ -215,7 +215,7 @@ class SnapshotDesk:
 
     def forget(self, key: Key) -> None:
         """A base is gone. What runs for it ends by itself: its agent is gone too."""
-        self._fleet.withdraw(_text(key))
+        self._fleet.withdraw(text_of(key))
         for known in (self._wanted, self._ended, self._folded, self._news, self._not_begun):
             known.pop(key, None)
         self._looked_through.discard(key)
@@ -253,18 +253,18 @@ class SnapshotDesk:
     async def _carry_out(self, key: Key) -> None:
         job = self._wanted.get(key)
         if job is None:
-            self._fleet.done(_text(key))
+            self._fleet.done(text_of(key))
             return
         done = await self._work(key, job)
         kind = job.kind.value if isinstance(job, SnapshotJob) else "Drill"
         if done.not_tried and key in self._store:
-            again = self._fleet.not_started(_text(key), self._clock())
+            again = self._fleet.not_started(text_of(key), self._clock())
             if isinstance(job, SnapshotJob):
                 self._not_begun[key] = job
             logger.info("%s: %s could not be begun (%s); again at %s", key, job.name, done.failure, again)
             self._count(kind, "not_started")
         else:
-            self._fleet.done(_text(key))
+            self._fleet.done(text_of(key))
             self._wanted.pop(key, None)
             self._not_begun.pop(key, None)
             self._count(kind, "failure" if done.failure is not None else "success")
@@ -277,12 +277,12 @@ class SnapshotDesk:
 
     def _want(self, key: Key, policy: str | None, job: Job | None, due: dt.datetime | None) -> None:
         if policy is None or job is None or due is None:
-            self._fleet.withdraw(_text(key))
+            self._fleet.withdraw(text_of(key))
             return
         self._wanted.setdefault(key, job)
-        if self._wanted[key] != job and not self._fleet.is_running(_text(key)):
+        if self._wanted[key] != job and not self._fleet.is_running(text_of(key)):
             self._wanted[key] = job
-        self._fleet.want(_text(key), policy, job.name, due)
+        self._fleet.want(text_of(key), policy, job.name, due)
         self._wake.set()
 
     def _given_up(self, key: Key, job: SnapshotJob | None, history: SnapshotHistory) -> MissedSlot | None:
@@ -437,7 +437,3 @@ _WHY = {
     PlanReason.SERVER_NOT_READY: "the server was not ready",
     PlanReason.DUE: "its time passed before it could be begun",
 }
-
-
-def _text(key: Key) -> str:
-    return f"{key.namespace}/{key.name}"
