@@ -6,7 +6,7 @@ catalogue, a ConfigMap that went) stays in force as it was: a mistake elsewhere 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +74,8 @@ def resolve(
     """What each delegation of one publication comes to, by its name.
 
     An Espace belongs to the elder of two delegations that name it; the younger has nothing until the elder lets it go.
+    The API tells ages in whole seconds: of two of one second the one that is in force is taken for the elder, so that
+    nobody loses an Espace to one that came after, and the UID decides between two that are not.
 
     Args:
         delegations: all that name the publication.
@@ -83,7 +85,7 @@ def resolve(
     before = {str(one["name"]): dict(one) for one in in_force}
     holders: dict[str, str] = {}
     resolved: dict[str, Resolved] = {}
-    for delegation in sorted(delegations, key=_age):
+    for delegation in sorted(delegations, key=lambda one: _age(one, before)):
         name = delegation.metadata.name
         taken = {espace: holders[espace] for espace in delegation.spec.espaces if espace in holders}
         if taken:
@@ -188,6 +190,8 @@ def _taken(taken: Mapping[Espace, str]) -> str:
     )
 
 
-def _age(delegation: CasDelegation) -> tuple[str, str]:
-    created = delegation.metadata.creation_timestamp
-    return (created.isoformat() if created is not None else "", delegation.metadata.uid)
+def _age(delegation: CasDelegation, in_force: Container[str]) -> tuple[str, bool, str]:
+    """Smaller is elder."""
+    metadata = delegation.metadata
+    created = metadata.creation_timestamp.isoformat() if metadata.creation_timestamp is not None else ""
+    return (created, metadata.name not in in_force, metadata.uid)

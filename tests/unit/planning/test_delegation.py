@@ -160,6 +160,22 @@ def test_of_two_of_one_second_the_uid_decides() -> None:
     assert resolved["a"].document is None
 
 
+def test_of_two_of_one_second_the_one_in_force_stays() -> None:
+    before = alone(delegation("a", uid="2")).document
+    assert before is not None
+    resolved = resolve([delegation("a", uid="2"), delegation("b", uid="1")], CATALOGUE, {}, [before])
+    assert resolved["a"].document == before
+    assert resolved["b"].stalled is not None
+
+
+def test_an_elder_takes_over_from_one_in_force() -> None:
+    before = alone(delegation("a", day=2)).document
+    assert before is not None
+    resolved = resolve([delegation("a", day=2), delegation("b")], CATALOGUE, {}, [before])
+    assert resolved["b"].document is not None
+    assert resolved["a"].stalled is not None
+
+
 def test_an_elder_holds_its_espaces_while_its_ent_is_missing() -> None:
     resolved = resolve([delegation("old", ent="gone"), delegation("young", day=2)], CATALOGUE, {}, [])
     assert resolved["young"].stalled is not None
@@ -195,3 +211,4 @@ def test_an_espace_never_has_two_delegations_whatever_was_in_force(
     for found in (before, after):
         held = [espace for one in found for espace in one["espaces"]]
         assert len(held) == len(set(held))
+    assert documents(resolve(built(later), CATALOGUE, {}, after)) == after
