@@ -37,13 +37,14 @@ images: venv ## Build the images without Docker and load them into the local clu
 
 .PHONY: test
 test: lint test-programs up ## Everything: checks, and all tests, on a real cluster too
-	@# On every core what needs no cluster; one by one what shares a cluster or an API server. An exit code of 5 (no test
-	@# chosen) is fine where a part of the tests was asked for.
+	@# On every core what needs no cluster; side by side files that bear others on the cluster; one by one what measures,
+	@# or shares an API server. An exit code of 5 (no test chosen) is fine where a part of the tests was asked for.
 	@failed=0; \
 	run() { $(PYTHON) -m pytest -q --durations=20 "$$@" $(PYTEST) || [ "$$?/$(if $(PYTEST),part)" = 5/part ] || failed=1; }; \
 	run --numprocesses auto tests/unit; \
 	run --numprocesses auto --dist loadfile $(ALONE); \
-	run tests --ignore tests/unit $(addprefix --ignore ,$(ALONE)); \
+	run --numprocesses auto --maxprocesses 4 --dist loadfile tests/cluster -m beside; \
+	run tests --ignore tests/unit $(addprefix --ignore ,$(ALONE)) -m "not beside"; \
 	exit $$failed
 
 .PHONY: borg

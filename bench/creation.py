@@ -31,7 +31,7 @@ async def measure(stage: Stage, operator: OperatorProcess) -> float:
     before = await watching.counts(hand)
     async with (
         operators_client(stage.cluster.kubeconfig) as client,
-        watching.ChannelWrites(client) as channel,
+        watching.channel_writes(client) as channel,
     ):
         with progress.step("(a) the operator makes their children", lambda: stage.doing):
             started = time.monotonic()
@@ -57,7 +57,7 @@ async def measure(stage: Stage, operator: OperatorProcess) -> float:
             "ms",
             note=f"{at_children.cpu / (end - started):.0%} of one core meanwhile",
         ),
-        *per_base(settled, stage.bases, channel.count),
+        *per_base(settled, stage.bases, channel.writes),
         Figure(
             "d",
             f"resident memory with {stage.bases} bases, when all children are there",

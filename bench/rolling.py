@@ -72,7 +72,7 @@ async def measure(stage: Stage, operator: OperatorProcess) -> None:
     async with operators_client(stage.cluster.kubeconfig) as client, _agents(stage, address) as agents:
         generations = await _generations(client)
         await watching.settle(operator, stage.bases, within=stage.within)
-        async with RollWatch(client, VERSION) as bases, watching.ChannelWrites(client) as channel:
+        async with RollWatch(client, VERSION) as bases, watching.channel_writes(client) as channel:
             samples = _Samples(operator)
             with stage.progress.step(f"(k) {stage.bases} bases roll, {at_once} at once", lambda: stage.doing):
                 began = await _change(stage, at_once)
@@ -88,7 +88,7 @@ async def measure(stage: Stage, operator: OperatorProcess) -> None:
     stage.figures += [
         *_time(stage.bases, at_once, rolls, bases, (bases.last_done - began, current - began)),
         *_load(stage.bases, samples, ended.since(before)),
-        *_writes(stage.bases, settled.since(before), bases.writes, channel.count),
+        *_writes(stage.bases, settled.since(before), bases.writes, channel.writes),
         _restarts(rolls, restarts),
         Figure(
             "k",

@@ -8,13 +8,13 @@ import datetime as dt
 import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from bench.counters import Reading, read
 from bench.errors import BenchError
 from bench.hand import Hand
 from pronote_operator.cluster.client import KubeClient
-from pronote_operator.cluster.kinds import CHANNELS, CHILD_KINDS, SECRETS
+from pronote_operator.cluster.kinds import CHANNELS, CHILD_KINDS, SECRETS, Kind
 from tests.support.operator_process import OperatorProcess
 
 KINDS = (*CHILD_KINDS, SECRETS)
@@ -27,6 +27,7 @@ PER_BASE = {
     "secrets": 5,
 }
 """Children of a base by resource."""
+WATCH_SECONDS = 600
 QUIET_SECONDS = 5.0
 """Nothing written and nothing in work for so long: things have settled."""
 
@@ -99,16 +100,17 @@ async def settle(
     return last
 
 
-class ChannelWrites:
-    """Counts changes of VersionChannels while it is entered: their status is written for the fleet, not for a base."""
+class Changes:
+    """Follows all objects of a kind while it is entered; `changed` is for those who want more than their number."""
 
-    def __init__(self, client: KubeClient) -> None:
+    def __init__(self, client: KubeClient, kind: Kind) -> None:
         self._client = client
-        self.count = 0
+        self._kind = kind
+        self.writes = 0
 
     async def __aenter__(self) -> Self:
         since = ""
-        async for page in self._client.pages(CHANNELS, None):
+        async for page in self._client.pages(self._kind, None, metadata_only=True):
             since = page["metadata"]["resourceVersion"]
         self._stream = asyncio.create_task(self._follow(since))
         return self
@@ -120,11 +122,21 @@ class ChannelWrites:
         with contextlib.suppress(asyncio.CancelledError):
             await self._stream
 
+    def changed(self, body: dict[str, Any]) -> None:
+        """An object was seen changed."""
+
     async def _follow(self, since: str) -> None:
         while True:
-            async for event in self._client.watch(CHANNELS, None, selector="", since=since, seconds=600):
+            async for event in self._client.watch(self._kind, None, selector="", since=since, seconds=WATCH_SECONDS):
                 since = event["object"]["metadata"]["resourceVersion"]
-                self.count += event["type"] == "MODIFIED"
+                if event["type"] == "MODIFIED":
+                    self.writes += 1
+                    self.changed(event["object"])
+
+
+def channel_writes(client: KubeClient) -> Changes:
+    """Counts changes of VersionChannels: their status is written for the fleet, not for a base."""
+    return Changes(client, CHANNELS)
 
 
 async def wait_leading(operator: OperatorProcess, *, within: float = 60) -> None:

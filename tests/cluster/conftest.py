@@ -12,13 +12,14 @@ from local_cluster.progress import Progress
 from tests.cluster.audit import AuditLog
 from tests.cluster.gateways import DOMAIN, Front, new_front
 from tests.cluster.schools import School
-from tests.cluster.stage import NEXT_VERSION, Stage, apply_crds, channel, held, no_default_policy, no_other_operator
+from tests.cluster.stage import NEXT_VERSION, Stage, apply_crds, channel, held, nothing_of_others
 from tests.cluster.trial_image import REFUSED_UAI, load_trial_image
 from tests.support.kube import Kube
 from tests.support.operator_process import OperatorProcess
 from tests.support.resolving import resolving
 
 MARKERS = {
+    "beside": "may run beside another file of such tests: minds its own namespaces, and measures no time closely",
     "disturbs": "takes away what other tests need (the API server): comes after all others",
     "last": "judges the whole session: comes at the very end",
 }
@@ -40,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """The real local cluster, started if it does not run, and left running: starting it again costs minutes."""
     cluster = Cluster(progress=Progress(quiet=True))
-    alone = any(item.get_closest_marker(name) for item in request.session.items for name in MARKERS)
+    alone = any(item.get_closest_marker(name) for item in request.session.items for name in ("disturbs", "last"))
     with held(cluster, alone=alone):
         cluster.up()
         cluster.load_images(images.build(cluster.state, Progress(quiet=True)))
@@ -58,11 +59,10 @@ def stage(cluster: Cluster, audit: AuditLog, tmp_path_factory: pytest.TempPathFa
     """The cluster with our kinds and a default channel, and no operator but those of the tests."""
     with Kube(cluster.kubeconfig, kubectl=str(cluster.state.bin / "kubectl")) as kube:
         stage = Stage(cluster, kube, tmp_path_factory.mktemp("operators"))
-        with no_other_operator(stage):
+        with nothing_of_others(stage):
             apply_crds(kube)
             kube.apply(channel("stable", default=True))
-            with no_default_policy(kube):
-                yield stage
+            yield stage
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import itertools
 import json
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from local_cluster import Cluster
+from local_cluster.locks import locked
 from pronote_operator.api.constants import ANNOTATION_IS_DEFAULT
 from tests.support.kube import Kube
 from tests.support.operator_process import OperatorProcess
@@ -143,8 +144,25 @@ def held(cluster: Cluster, *, alone: bool) -> Iterator[None]:
 
 
 @contextmanager
-def no_other_operator(stage: Stage) -> Iterator[None]:
-    """Take away an operator that somebody installed by Helm, for it would serve our namespaces too; put it back."""
+def nothing_of_others(stage: Stage) -> Iterator[None]:
+    """Take away what serves namespaces of tests too, such as what the demonstration left; put it back.
+
+    It is put back when the last of several runs at the same time is over.
+    """
+    root = stage.cluster.state.root
+    with (root / "cluster-stages.lock").open("w") as present:
+        fcntl.flock(present, fcntl.LOCK_SH)
+        with ExitStack() as stack:
+            with locked(root / "cluster-stages-begin.lock"):
+                stack.enter_context(_no_other_operator(stage))
+                stack.enter_context(_no_default_policy(stage.kube))
+            stack.callback(fcntl.flock, present, fcntl.LOCK_EX)
+            yield
+
+
+@contextmanager
+def _no_other_operator(stage: Stage) -> Iterator[None]:
+    """Take away an operator that somebody installed by Helm; put it back."""
     releases = json.loads(stage.helm("list", "--all-namespaces", "--output", "json").stdout or "[]")
     installed = [release for release in releases if release["chart"].startswith("pronote-operator-")]
     for release in installed:
@@ -157,8 +175,8 @@ def no_other_operator(stage: Stage) -> Iterator[None]:
 
 
 @contextmanager
-def no_default_policy(kube: Kube) -> Iterator[None]:
-    """Have no BackupPolicy that covers bases which name none, such as the demonstration's; put it back."""
+def _no_default_policy(kube: Kube) -> Iterator[None]:
+    """Have no BackupPolicy that covers bases which name none; put it back."""
     defaults = [
         policy["metadata"]["name"]
         for policy in kube.list("BackupPolicy")

@@ -14,6 +14,8 @@ from tests.cluster.stage import Stage
 from tests.cluster.webport import web_port
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.beside
+
 PASSWORD = "Rentree-2026-cahier"
 LICENCES = {"administrative": 2, "teachers": 3, "reservedForAdministrators": 1}
 

@@ -8,6 +8,8 @@ import pytest
 
 from tests.cluster.schools import School
 
+pytestmark = pytest.mark.beside
+
 
 @pytest.mark.usefixtures("operator")
 def test_an_object_with_the_operators_labels_but_not_written_by_it_is_foreign_too(school: School) -> None:

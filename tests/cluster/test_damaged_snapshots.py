@@ -17,6 +17,8 @@ from tests.support.operator_ahead import ahead
 from tests.support.operator_process import OperatorProcess
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.beside
+
 TEACHER = ("claire", "Tableau-noir-1887")
 PHOTO_BYTES = 3 << 20
 SMALL = "96m"

@@ -18,6 +18,8 @@ from tests.support.kube import Object
 from tests.support.operator_process import OperatorProcess
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.beside
+
 PASSWORD = "Rentree-2026-cahier"
 
 

@@ -17,6 +17,8 @@ from tests.cluster.schools import School, child_names
 from tests.support.kube import Object, condition_of, describe
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.beside
+
 REPAIR_SECONDS = 10.0
 
 Child = tuple[str, str]

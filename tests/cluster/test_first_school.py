@@ -12,6 +12,8 @@ from tests.cluster.stage import VERSION, server_image
 from tests.support.kube import condition_of, describe
 from tests.support.operator_process import OperatorProcess
 
+pytestmark = pytest.mark.beside
+
 
 def test_a_new_base_is_not_taken_for_ready_before_any_operator_has_seen_it(school: School) -> None:
     created = school.apply().get()

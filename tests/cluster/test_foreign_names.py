@@ -17,6 +17,8 @@ from tests.cluster.schools import SMALL, School, child_names
 from tests.cluster.stage import Stage
 from tests.support.kube import Object, describe
 
+pytestmark = pytest.mark.beside
+
 HEALED_SECONDS = 60.0 + 30.0
 """A stalled base is looked at again after a minute; the rest is for thirteen of them on a busy machine."""
 

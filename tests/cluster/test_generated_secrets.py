@@ -19,6 +19,8 @@ from tests.cluster.schools import School
 from tests.cluster.stage import NEXT_VERSION, VERSION, Stage, channel
 from tests.support.operator_process import OperatorProcess
 
+pytestmark = pytest.mark.beside
+
 HAS_NO_SECRETS = (
     "pronotebases,configmaps,services,networkpolicies,statefulsets,controllerrevisions,pods,"
     "persistentvolumeclaims,events,leases,endpointslices"

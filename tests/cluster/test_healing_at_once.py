@@ -12,6 +12,8 @@ from tests.cluster.schools import School
 from tests.cluster.stage import Stage, channel
 from tests.support.kube import condition_of
 
+pytestmark = pytest.mark.beside
+
 AT_ONCE_SECONDS = 10.0
 """Far less than the half minute after which a missing reference is looked for anyway, and room on a busy machine."""
 

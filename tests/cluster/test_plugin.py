@@ -13,6 +13,8 @@ from tests.cluster.people import Person
 from tests.cluster.schools import School
 from tests.cluster.stage import Stage
 
+pytestmark = pytest.mark.beside
+
 PASSWORD = "Rentree-2026-cahier"
 
 

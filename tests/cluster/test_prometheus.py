@@ -20,6 +20,8 @@ from tests.cluster.webport import web_port
 from tests.support.kube import Kube
 from tests.support.prometheus import Prometheus, scraping
 
+pytestmark = pytest.mark.beside
+
 PASSWORD = "Rentree-2026-cahier"
 RULES = sorted((ROOT / "manifests" / "alerts").glob("*.yaml"))
 

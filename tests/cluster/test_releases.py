@@ -10,6 +10,8 @@ from tests.cluster.schools import School
 from tests.cluster.stage import NEXT_VERSION, VERSION, Stage, channel
 from tests.support.operator_process import OperatorProcess
 
+pytestmark = pytest.mark.beside
+
 ROLL_SECONDS = 240.0
 
 

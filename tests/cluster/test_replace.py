@@ -11,6 +11,8 @@ import yaml
 from tests.cluster.schools import School
 from tests.support.kube import Object
 
+pytestmark = pytest.mark.beside
+
 OF_KUBERNETES = {"kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"}
 """Kubernetes holds a claim that a pod uses."""
 

@@ -10,6 +10,8 @@ import pytest
 from tests.cluster.schools import School
 from tests.support.operator_process import OperatorProcess
 
+pytestmark = pytest.mark.beside
+
 CANARY = "Canari-jaune-7Zq-volant"
 KINDS = (
     "pronotebases,publications,configmaps,services,networkpolicies,statefulsets,controllerrevisions,pods,"

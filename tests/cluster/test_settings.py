@@ -9,6 +9,8 @@ import pytest
 from tests.cluster.schools import School
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.beside
+
 BROUGHT_SECONDS = 120.0
 """How long the kubelet may take to bring a changed ConfigMap into a pod."""
 

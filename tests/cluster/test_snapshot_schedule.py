@@ -25,6 +25,8 @@ from tests.support.operator_ahead import ahead
 from tests.support.operator_process import OperatorProcess
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.beside
+
 BACKUP = "sauvegarde"
 SOON_SECONDS = 50.0
 """From a slot to its snapshot, for three bases one after the other on a busy machine; within the slot's minute."""
@@ -112,7 +114,7 @@ def slots(fleet: Fleet) -> list[float]:
         _sleep_until(first + 1)
     _answers(fleet.mute, whether=False)
     fleet.schedule(fleet.together, MINUTELY)
-    fleet.schedule(fleet.apart, MINUTELY)
+    fleet.schedule(fleet.apart, MINUTELY, keep=2)
     return [first, first + 60]
 
 
@@ -162,8 +164,14 @@ def test_away_over_several_slots_it_makes_up_for_the_latest_only(fleet: Fleet, s
         assert _checkpoints(school) == made + 1
         assert condition_of(school.get(), "BackedUp")["reason"] == "Recent"
         assert not events(school, "SnapshotMissed")
-    fleet.wait_taken(latest, fleet.mute)
+    fleet.wait_taken(latest, fleet.mute, fleet.sound)
     fleet.mute.wait("BackedUp", reason="Recent")
+    fleet.sound.wait("BackedUp", reason="Recent")
+    told = fleet.sound.get()["status"]["snapshots"]
+    assert told["failures"] == 0
+    assert told["lastBackupTime"] <= told["nextTime"]
+    assert len(told["names"]) == 2, "two are to be kept"
+    assert _name(slots[0]) not in told["names"], "the oldest goes"
 
 
 def test_a_stopped_base_is_passed_over_and_that_is_no_failure(fleet: Fleet, slots: list[float]) -> None:

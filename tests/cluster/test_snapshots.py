@@ -1,4 +1,4 @@
-"""Snapshots of a real server, in a real repository, by schedule and on request; and back."""
+"""Snapshots of a real server, in a real repository, on request; and back. By schedule: `test_snapshot_schedule`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.backups import MINUTELY, names, policy, restore, restored, take, wait_restored
+from tests.cluster.backups import names, policy, restore, restored, take, wait_restored
 from tests.cluster.schools import School
 from tests.cluster.stage import Stage
-from tests.support.kube import condition_of, describe
-from tests.support.waiting import wait_until
+from tests.support.kube import condition_of
+
+pytestmark = pytest.mark.beside
 
 TEACHER = "Tableau-noir-1887"
 
@@ -23,27 +24,6 @@ def backed(stage: Stage) -> Iterator[School]:
         school = School(stage.cluster, stage.kube, space, spec={"backupPolicy": name})
         school.apply().wait_ready()
         yield school
-
-
-def test_a_schedule_is_kept_and_told(stage: Stage, space: str) -> None:
-    with policy(stage.kube, backups={"schedule": MINUTELY, "keep": 2}) as name, stage.operator(space) as process:
-        process.wait_leading()
-        school = School(stage.cluster, stage.kube, space, spec={"backupPolicy": name})
-        school.apply().wait_ready()
-        wait_until(
-            lambda: len(names(school, "sauvegarde")) >= 2,
-            200,
-            what="two snapshots",
-            last=lambda: describe(school.get()),
-            every=1,
-        )
-        school.wait("BackedUp", reason="Recent")
-        told = school.get()["status"]["snapshots"]
-        assert told["failures"] == 0
-        assert told["lastBackupTime"] <= told["nextTime"]
-        first = names(school)[0]
-        wait_until(lambda: first not in names(school), 100, what="the oldest goes", every=1)
-        assert 1 <= len(names(school)) <= 2
 
 
 def test_an_archive_brings_back_what_was_there_when_it_was_taken(backed: School) -> None:

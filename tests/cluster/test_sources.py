@@ -19,6 +19,8 @@ from tests.cluster.volumes import folder_of
 from tests.support.kube import Kube, condition_of, describe
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.beside
+
 PASSWORD = "Rentree-2026-cahier"
 PUPILS = "nationalId,lastName,firstName,birthDate,class\n" + "".join(
     f"{number:09}AB,Nom{number},Prénom,2014-05-31,6{'AB'[number % 2]}\n" for number in range(40)

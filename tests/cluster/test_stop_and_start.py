@@ -8,6 +8,8 @@ from tests.cluster.schools import School
 from tests.support.kube import condition_of, describe
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.beside
+
 PASSWORD = "Rentree-2026-cahier"
 
 

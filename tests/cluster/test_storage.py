@@ -7,6 +7,8 @@ import pytest
 from tests.cluster.schools import School
 from tests.support.kube import ApiError, Object
 
+pytestmark = pytest.mark.beside
+
 EXPANDABLE = {
     "size": "64Mi",
     "storageClassName": "expandable",

@@ -8,6 +8,8 @@ from tests.cluster.schools import School
 from tests.support.kube import condition_of, describe
 from tests.support.operator_process import OperatorProcess
 
+pytestmark = pytest.mark.beside
+
 
 @pytest.fixture
 def suspended(standing: School) -> School:

@@ -14,6 +14,8 @@ from tests.support.faultproxy import FaultProxy
 from tests.support.operator_process import OperatorProcess
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.beside
+
 DEAF_SECONDS = 65
 """The least that the setting allows: the API server sends a bookmark each minute."""
 

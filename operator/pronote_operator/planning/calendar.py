@@ -75,26 +75,6 @@ def local_date(tz: str, now: datetime) -> date:
     return now.astimezone(zone(tz)).date()
 
 
-def school_year_at(switchover: str, tz: str, now: datetime) -> int:
-    """The school year that is on at the instant `now` (aware): the year in which the latest switchover fell.
-
-    In metropolitan France (`08-26`) the year 2026 runs from August 2026; in Nouvelle-Calédonie (`01-25`) the label is
-    the calendar year, by the same rule.
-    """
-    today = local_date(tz, now)
-    return today.year if today >= date_in_year(switchover, today.year) else today.year - 1
-
-
-def next_occurrence(month_day: str, tz: str, now: datetime) -> datetime:
-    """The instant, in UTC, at which `month_day` begins next in the zone `tz`, strictly after `now` (aware)."""
-    year = local_date(tz, now).year
-    for candidate in (year, year + 1):
-        begins = start_of_day(date_in_year(month_day, candidate), tz)
-        if begins > now:
-            return begins
-    return start_of_day(date_in_year(month_day, year + 2), tz)
-
-
 def start_of_day(day: date, tz: str) -> datetime:
     """The instant, in UTC, at which `day` begins in the zone `tz`, also where midnight is skipped or shown twice."""
     begins = instant(datetime(day.year, day.month, day.day), tz)  # noqa: DTZ001 (local time of the zone)

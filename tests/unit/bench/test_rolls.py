@@ -54,12 +54,12 @@ def test_the_status_tells_who_is_in_flight_and_who_is_done() -> None:
 
     watch = RollWatch(None, "2026.2.6")  # type: ignore[arg-type]
     started = "2026-09-01T20:00:00Z"
-    watch.seen({"metadata": {"namespace": "a", "name": "x"}, "status": {}})
-    watch.seen(base("w", "Done", "2026.2.5", startedTime=started, completedTime="2026-09-01T20:00:12Z"))
-    watch.seen(base("x", "Archiving", startedTime=started))
-    watch.seen(base("y", "Restarting", startedTime=started))
-    watch.seen(base("x", "Done", startedTime=started, completedTime="2026-09-01T20:00:12Z"))
-    watch.seen(base("z", "RolledBack", startedTime=started, completedTime="2026-09-01T20:00:12Z"))
+    watch.changed({"metadata": {"namespace": "a", "name": "x"}, "status": {}})
+    watch.changed(base("w", "Done", "2026.2.5", startedTime=started, completedTime="2026-09-01T20:00:12Z"))
+    watch.changed(base("x", "Archiving", startedTime=started))
+    watch.changed(base("y", "Restarting", startedTime=started))
+    watch.changed(base("x", "Done", startedTime=started, completedTime="2026-09-01T20:00:12Z"))
+    watch.changed(base("z", "RolledBack", startedTime=started, completedTime="2026-09-01T20:00:12Z"))
     assert (watch.most_in_flight, watch.in_flight) == (2, 1)
     assert watch.done == {("a", "x"): 12.0}
     assert watch.failed == ["a/z"]

@@ -12,9 +12,8 @@ from pronote_operator.planning.calendar import (
     UnknownZoneError,
     date_in_year,
     instant,
-    next_occurrence,
+    local_date,
     parse_month_day,
-    school_year_at,
     start_of_day,
     zone,
 )
@@ -28,42 +27,25 @@ month_days = st.dates(min_value=date(2000, 1, 1), max_value=date(2000, 12, 31)).
 
 
 @pytest.mark.parametrize(
-    ("switchover", "tz", "now", "year"),
+    ("month_day", "year", "tz", "begins"),
     [
-        ("08-26", "Europe/Paris", "2026-08-25T21:59:59+00:00", 2025),
-        ("08-26", "Europe/Paris", "2026-08-25T22:00:00+00:00", 2026),
-        ("08-26", "Europe/Paris", "2027-03-01T00:00:00+00:00", 2026),
-        ("08-10", "Indian/Reunion", "2026-08-09T20:00:00+00:00", 2026),
-        ("01-25", "Pacific/Noumea", "2026-01-24T12:59:59+00:00", 2025),
-        ("01-25", "Pacific/Noumea", "2026-01-24T13:00:00+00:00", 2026),
-        ("01-25", "Pacific/Noumea", "2026-08-30T00:00:00+00:00", 2026),
-        ("02-29", "Europe/Paris", "2027-02-27T22:00:00+00:00", 2026),
-        ("02-29", "Europe/Paris", "2027-02-27T23:00:00+00:00", 2027),
-        ("02-29", "Europe/Paris", "2028-02-28T12:00:00+00:00", 2027),
+        ("08-26", 2026, "Europe/Paris", "2026-08-25T22:00:00+00:00"),
+        ("08-10", 2026, "Indian/Reunion", "2026-08-09T20:00:00+00:00"),
+        ("01-25", 2026, "Pacific/Noumea", "2026-01-24T13:00:00+00:00"),
+        ("02-29", 2027, "Europe/Paris", "2027-02-27T23:00:00+00:00"),
+        ("02-29", 2028, "Europe/Paris", "2028-02-28T23:00:00+00:00"),
     ],
 )
-def test_the_school_year_is_the_year_of_the_latest_switchover(switchover: str, tz: str, now: str, year: int) -> None:
-    assert school_year_at(switchover, tz, datetime.fromisoformat(now)) == year
+def test_a_date_begins_at_midnight_where_the_school_is(month_day: str, year: int, tz: str, begins: str) -> None:
+    assert start_of_day(date_in_year(month_day, year), tz) == datetime.fromisoformat(begins)
 
 
 @given(month_days, zones, st.integers(2001, 2060))
-def test_the_school_year_turns_at_the_first_instant_of_the_day(month_day: str, tz: str, year: int) -> None:
-    turn = start_of_day(date_in_year(month_day, year), tz)
-    assert school_year_at(month_day, tz, turn) == year
-    assert school_year_at(month_day, tz, turn - timedelta(microseconds=1)) == year - 1
-
-
-@given(month_days, zones, moments)
-def test_the_school_year_stays_until_the_next_occurrence(month_day: str, tz: str, now: datetime) -> None:
-    turn = next_occurrence(month_day, tz, now)
-    assert now < turn <= now + timedelta(days=367)
-    assert school_year_at(month_day, tz, turn - timedelta(microseconds=1)) == school_year_at(month_day, tz, now)
-    assert school_year_at(month_day, tz, turn) == school_year_at(month_day, tz, now) + 1
-
-
-def test_the_next_occurrence_is_never_now() -> None:
-    turn = datetime(2026, 8, 25, 22, tzinfo=UTC)
-    assert next_occurrence("08-26", "Europe/Paris", turn) == datetime(2027, 8, 25, 22, tzinfo=UTC)
+def test_a_date_comes_once_a_year_and_begins_with_its_own_first_instant(month_day: str, tz: str, year: int) -> None:
+    day = date_in_year(month_day, year)
+    begins = start_of_day(day, tz)
+    assert local_date(tz, begins - timedelta(microseconds=1)) < day <= local_date(tz, begins)
+    assert timedelta(days=364) < start_of_day(date_in_year(month_day, year + 1), tz) - begins < timedelta(days=368)
 
 
 def test_a_day_that_a_zone_skipped_begins_when_the_next_one_does() -> None:
