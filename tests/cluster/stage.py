@@ -164,7 +164,8 @@ def nothing_of_others(stage: Stage) -> Iterator[None]:
 def _no_other_operator(stage: Stage) -> Iterator[None]:
     """Take away an operator that somebody installed by Helm; put it back."""
     releases = json.loads(stage.helm("list", "--all-namespaces", "--output", "json").stdout or "[]")
-    installed = [release for release in releases if release["chart"].startswith("pronote-operator-")]
+    ours = [release for release in releases if release["chart"].startswith("pronote-operator-")]
+    installed = [release for release in ours if release["status"] != "uninstalled"]
     for release in installed:
         stage.helm("uninstall", release["name"], "--namespace", release["namespace"], "--keep-history", "--wait")
     try:
