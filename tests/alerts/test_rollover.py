@@ -13,6 +13,7 @@ from tests.alerts.promtool import DAY, HOUR, MINUTE, promtool
 
 RULES = Path(__file__).parents[2] / "manifests" / "alerts" / "pronote-rollover.yaml"
 HALTED = "PronoteRolloverHalted"
+FAILED = "PronoteRolloverFailed"
 OVERDUE = "PronoteRolloverOverdue"
 NO_RELEASE = "PronoteNoReleaseForSwitchover"
 PHASES = ("Current", "Scheduled", "Canary", "Progressing", "Halted", "Paused")
@@ -46,6 +47,11 @@ def phases(*held: tuple[float, str | None], pod: str = "operator-0") -> Shown:
 
 def oldest_due(*values: tuple[float, float | None], pod: str = "operator-0") -> Shown:
     return series("oldest_due_timestamp_seconds", values, pod)
+
+
+def failed(*values: tuple[float, float | None], pod: str = "operator-0") -> Shown:
+    """How many bases have failed; as many as ever have gone over."""
+    return series("bases", values, pod, state="failed") | series("bases", ((0, 900),), pod, state="updated")
 
 
 def switchover(*moments: tuple[float, float | None], has_release: Values, pod: str = "operator-0") -> Shown:
@@ -103,8 +109,9 @@ def said(alert: str, **words: str) -> dict[str, str]:
     """The annotations of an alert with what its labels and its value put in."""
     (rule,) = [one for one in yaml.safe_load(RULES.read_text())["groups"][0]["rules"] if one["alert"] == alert]
     texts: dict[str, str] = rule["annotations"]
+    values = {"value": "{{ $value | humanizeDuration }}", "count": "{{ $value }}"}
     for mark, word in words.items():
-        expression = "{{ $value | humanizeDuration }}" if mark == "value" else f"{{{{ $labels.{mark} }}}}"
+        expression = values.get(mark, f"{{{{ $labels.{mark} }}}}")
         texts = {name: text.replace(expression, word) for name, text in texts.items()}
     assert not any("{{" in text for text in texts.values()), texts
     return texts
@@ -138,6 +145,44 @@ def test_a_halt_is_one_alert_when_another_pod_takes_the_lead(tmp_path: Path) -> 
 def test_two_operators_that_each_serve_a_part_make_one_alert(tmp_path: Path) -> None:
     shown = phases((0, "Halted")) | phases((0, "Progressing"), pod="other-0")
     judge(tmp_path, shown, (HALTED, HOUR, [STABLE]))
+
+
+# Failed.
+
+
+def test_a_base_that_went_back_is_told_until_the_channel_is_changed(tmp_path: Path) -> None:
+    shown = phases((0, "Progressing"), (2 * HOUR, "Current")) | failed((0, 0), (HOUR, 1), (5 * HOUR, 0))
+    judge(
+        tmp_path,
+        shown,
+        (FAILED, HOUR + 15 * MINUTE - STEP, []),
+        (FAILED, HOUR + 15 * MINUTE, [STABLE]),
+        (FAILED, 5 * HOUR - STEP, [STABLE]),
+        (FAILED, 5 * HOUR, []),
+        (HALTED, 2 * HOUR, []),
+    )
+
+
+def test_without_a_failure_nothing_is_told(tmp_path: Path) -> None:
+    judge(tmp_path, phases((0, "Progressing")) | failed((0, 0)), (FAILED, HOUR, []), (FAILED, DAY, []))
+
+
+def test_a_halt_is_told_in_place_of_its_failures(tmp_path: Path) -> None:
+    shown = phases((0, "Progressing"), (HOUR, "Halted")) | failed((0, 1), (HOUR, 6))
+    judge(tmp_path, shown, (FAILED, HOUR - STEP, [STABLE]), (FAILED, 2 * HOUR, []), (HALTED, 2 * HOUR, [STABLE]))
+
+
+def test_a_failure_is_one_alert_when_another_pod_takes_the_lead(tmp_path: Path) -> None:
+    shown = phases((0, "Progressing"), (HOUR, None)) | failed((0, 2), (HOUR, None))
+    shown |= phases((HOUR + 10 * MINUTE, "Progressing"), pod="operator-1")
+    shown |= failed((HOUR + 10 * MINUTE, 2), pod="operator-1")
+    judge(tmp_path, shown, *((FAILED, HOUR + minutes * MINUTE, [STABLE]) for minutes in (-5, 0, 5, 10, 15, 30)))
+
+
+def test_an_operator_whose_rollout_has_halted_does_not_hide_a_failure_of_anothers(tmp_path: Path) -> None:
+    shown = phases((0, "Halted")) | failed((0, 6))
+    shown |= phases((0, "Progressing"), pod="other-0") | failed((0, 1), pod="other-0")
+    judge(tmp_path, shown, (FAILED, HOUR, [STABLE]), (HALTED, HOUR, [STABLE]))
 
 
 # Overdue.
@@ -299,10 +344,11 @@ def test_one_operators_schools_that_lack_a_release_are_told_beside_anothers_that
 def test_the_words_name_the_channel_the_calendar_and_the_time(tmp_path: Path) -> None:
     for alert, at, labels, values in (
         (HALTED, HOUR, STABLE, {}),
+        (FAILED, HOUR, STABLE, {"count": "3"}),
         (OVERDUE, 2 * DAY, STABLE, {"value": "2d 0h 0m 0s"}),
         (NO_RELEASE, 2 * DAY, METROPOLE, {"value": "8d 0h 0m 0s"}),
     ):
-        shown = phases((0, "Halted" if alert == HALTED else "Progressing")) | oldest_due((0, 0))
+        shown = phases((0, "Halted" if alert == HALTED else "Progressing")) | failed((0, 3)) | oldest_due((0, 0))
         shown |= switchover((0, 10 * DAY), has_release=((0, 0),))
         words = {"exp_labels": {**labels, "severity": "warning"}, "exp_annotations": said(alert, **labels, **values)}
         run(
