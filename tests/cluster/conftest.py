@@ -12,7 +12,7 @@ from local_cluster.progress import Progress
 from tests.cluster.audit import AuditLog
 from tests.cluster.gateways import DOMAIN, Front, new_front
 from tests.cluster.schools import School
-from tests.cluster.stage import NEXT_VERSION, Stage, apply_crds, channel, held, nothing_of_others
+from tests.cluster.stage import NEXT_VERSION, Stage, channel, held, ours_alone
 from tests.cluster.trial_image import REFUSED_UAI, load_trial_image
 from tests.support.kube import Kube
 from tests.support.operator_process import OperatorProcess
@@ -59,8 +59,7 @@ def stage(cluster: Cluster, audit: AuditLog, tmp_path_factory: pytest.TempPathFa
     """The cluster with our kinds and a default channel, and no operator but those of the tests."""
     with Kube(cluster.kubeconfig, kubectl=str(cluster.state.bin / "kubectl")) as kube:
         stage = Stage(cluster, kube, tmp_path_factory.mktemp("operators"))
-        with nothing_of_others(stage):
-            apply_crds(kube)
+        with ours_alone(stage):
             kube.apply(channel("stable", default=True))
             yield stage
 

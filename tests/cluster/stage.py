@@ -144,8 +144,8 @@ def held(cluster: Cluster, *, alone: bool) -> Iterator[None]:
 
 
 @contextmanager
-def nothing_of_others(stage: Stage) -> Iterator[None]:
-    """Take away what serves namespaces of tests too, such as what the demonstration left; put it back.
+def ours_alone(stage: Stage) -> Iterator[None]:
+    """Have our five kinds served, and take away what would serve the tests' namespaces too, such as a demonstration's.
 
     It is put back when the last of several runs at the same time is over.
     """
@@ -155,6 +155,7 @@ def nothing_of_others(stage: Stage) -> Iterator[None]:
         with ExitStack() as stack:
             with locked(root / "cluster-stages-begin.lock"):
                 stack.enter_context(_no_other_operator(stage))
+                _apply_crds(stage.kube)
                 stack.enter_context(_no_default_policy(stage.kube))
             stack.callback(fcntl.flock, present, fcntl.LOCK_EX)
             yield
@@ -196,7 +197,7 @@ def _no_default_policy(kube: Kube) -> Iterator[None]:
             mark(name, "true")
 
 
-def apply_crds(kube: Kube) -> None:
+def _apply_crds(kube: Kube) -> None:
     """Have the five kinds served. Applied as Helm would, so that a release of the chart may take them over."""
     for path in sorted((ROOT / "crds").glob("*.yaml")):
         kube.apply(yaml.safe_load(path.read_text()), manager="helm")
