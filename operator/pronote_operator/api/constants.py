@@ -39,6 +39,8 @@ MAX_NAME_LENGTH: Final = 40
 READY: Final = "Ready"
 RECONCILING: Final = "Reconciling"
 STALLED: Final = "Stalled"
+APPLY_REFUSED: Final = "ApplyRefused"
+"""Reason where the API server refuses a child of ours."""
 IN_SERVICE: Final = "InService"
 BACKED_UP: Final = "BackedUp"
 UP_TO_DATE: Final = "UpToDate"

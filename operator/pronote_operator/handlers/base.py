@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from pronote_operator.api.constants import APPLY_REFUSED
 from pronote_operator.api.pronotebase import PronoteBase
 from pronote_operator.builders.configmaps import parameters_configmap, settings_configmap
 from pronote_operator.builders.context import BuildContext, BuilderOptions, Release, Restore
@@ -162,7 +163,7 @@ class BaseReconciler:
                 return None
             if error.status not in (400, 403, 422):
                 raise
-            outcome.stalled = Verdict("ApplyRefused", f"The API server refused a child: {error.message}")
+            outcome.stalled = Verdict(APPLY_REFUSED, f"The API server refused a child: {error.message}")
             outcome.again(REFERENCE_SECONDS)
             self._observe(outcome)
         await self._diagnose(outcome)
@@ -247,6 +248,8 @@ class BaseReconciler:
 
     async def _course(self, outcome: Pass, claims: volumes.Claims, *, loaded: bool) -> Course:
         there, status = outcome.statefulset, outcome.base.status
+        if there is None and (course := self._rolling.anew(outcome)) is not None:
+            return course
         never = status.version.current is None and (there is None or not (there.ready or there.roll))
         if there is None or there.runs is None or never:
             return self._first(outcome, claims, loaded=loaded)

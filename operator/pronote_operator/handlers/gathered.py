@@ -172,7 +172,7 @@ class Pass:
             "conditions": merged_conditions(
                 before.get("conditions", []), [*conditions(self.found()), *extra], base.metadata.generation, self.now
             ),
-            "version": _present(desired=there.version if there else None, current=self.current),
+            "version": _present(desired=there.version if there else base.status.version.desired, current=self.current),
         }
         if restore is not None:
             status["restore"] = restore
@@ -202,7 +202,8 @@ class Pass:
                 versionChannel=references.channel,
                 backupPolicy=references.policy,
                 calendar=references.calendar,
-                image=there.image if there else None,
+                # What it ran is needed when its StatefulSet is to be made anew.
+                image=there.image if there else base.status.effective.image,
             )
         return status
 

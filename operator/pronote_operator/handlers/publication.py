@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pronote_operator.api.constants import APPLY_REFUSED
 from pronote_operator.api.publication import Publication
 from pronote_operator.builders.context import BuilderOptions, Release
 from pronote_operator.builders.endpoints import HostTemplateError
@@ -183,7 +184,7 @@ class PublicationReconciler:
                 return None
             if error.status not in (400, 403, 422):
                 raise
-            work.finds(stalled=Verdict("ApplyRefused", f"The API server refused a child: {error.message}"))
+            work.finds(stalled=Verdict(APPLY_REFUSED, f"The API server refused a child: {error.message}"))
             work.again(LAST_RETRY_SECONDS)
         await self._report(work)
         if key not in self._store:

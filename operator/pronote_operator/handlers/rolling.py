@@ -8,10 +8,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pronote_operator.api.base_status import YearBase
+from pronote_operator.api.constants import APPLY_REFUSED, READY, STALLED
 from pronote_operator.api.snapshots import SnapshotKind, parsed_name
 from pronote_operator.api.versionchannel import VersionChannel
 from pronote_operator.builders.names import Names
@@ -31,7 +33,7 @@ from pronote_operator.planning.diagnosis import refused_plan
 from pronote_operator.planning.facts import StatefulSetFacts
 from pronote_operator.planning.hashing import canonical_json
 from pronote_operator.planning.outlook import Channel, Outlook, RollingBase, member_of, outlook
-from pronote_operator.planning.restore import is_open
+from pronote_operator.planning.restore import is_open, reports
 from pronote_operator.planning.roll import Roll, RollPhase, further, roll_manifest, roll_of
 from pronote_operator.planning.rollover import (
     ArchiveState,
@@ -41,12 +43,16 @@ from pronote_operator.planning.rollover import (
     RollFacts,
     Template,
     Wait,
+    backward,
+    forward,
+    never_given,
     step,
     to_annotate,
 )
 from pronote_operator.planning.school_year import School, YearDone, all_done, known_since, noted
 from pronote_operator.planning.selectors import selects
 from pronote_operator.planning.snapshot_job import SnapshotJob, Why
+from pronote_operator.planning.target import Target
 from pronote_operator.planning.up_to_date import up_to_date
 
 logger = logging.getLogger(__name__)
@@ -106,6 +112,8 @@ class Rolling:
         self._new_years = new_years
         self._ended = ended
         self._begun: dict[Key, Roll] = {}
+        self._asked: dict[Key, tuple[str, dt.datetime]] = {}
+        """The archive that a base is asked for at every pass, and since when."""
 
     async def course(self, outcome: Pass) -> Course:
         """Decide the next step of a base that has a StatefulSet whose template tells what it runs, and begin it.
@@ -116,10 +124,10 @@ class Rolling:
         there = outcome.statefulset
         assert there is not None, "asked of bases that have one"
         assert there.runs is not None, "likewise"
-        base = self._base(outcome, there, further(outcome.told_roll, self._begun.get(outcome.key)))
+        base = self._base(outcome, there, further(outcome.told_roll, self._begun.get(outcome.key)), _told_hold(outcome))
         known = further(base.roll, base.facts.noted)
         if known is not None and known.phase in _RESTARTED:
-            base = replace(base, facts=await self._with_answer(outcome, there, base.facts, known.restarted))
+            base = replace(base, facts=await self._with_answer(outcome, there, base.facts, known))
         channel, now = self._channel(outcome), outcome.now
         # From here to the second `put` nothing is awaited: two bases must not take one place.
         ahead = outlook(base, now)
@@ -135,8 +143,10 @@ class Rolling:
         ended = found.roll is not None and not found.roll.in_flight and found.roll != told
         self._tell(outcome, ahead, base, ended=ended)
         template = base.facts.template
+        asked = self._asked.pop(outcome.key, None)
         match found.action:
             case AskArchive(kind, name):
+                self._asked[outcome.key] = asked if asked is not None and asked[0] == name else (name, now)
                 self._snapshots.demand(outcome.key, _job(kind, name, now))
                 outcome.again(ARCHIVE_SECONDS)
             case Restart(wanted) | RollBack(wanted):
@@ -158,16 +168,47 @@ class Rolling:
             goes_back=isinstance(found.action, RollBack),
         )
 
+    def anew(self, outcome: Pass) -> Course | None:
+        """What a base is built with whose StatefulSet somebody deleted: what it ran, with what was under way.
+
+        What is due may be newer or older than its data, and has its turn to wait for. None where the status does not
+        tell what the base ran: then it was never in service, or is made anew on a volume that was kept.
+        """
+        roll, status = outcome.told_roll, outcome.base.status
+        if roll is not None and roll.phase is RollPhase.RESTARTING:
+            template = forward(roll)
+        elif roll is not None and roll.phase is RollPhase.ROLLING_BACK:
+            template = backward(roll)
+        elif roll is not None and roll.phase is RollPhase.ROLLED_BACK:
+            # Without the restore: that was carried out, or nothing had been changed.
+            template = Template(roll.from_)
+        else:
+            version, image, year = status.version.current, status.effective.image, status.school_year
+            if version is None or image is None or year is None:
+                return None
+            template = Template(Target(version, image, year))
+        text = _text(roll) if roll is not None and roll.phase is not RollPhase.ARCHIVING else ""
+        return Course(template, roll, text, goes_back=template.restore is not None)
+
     def observe(self, outcome: Pass) -> None:
         """Say what is known of a base at the end of a pass that did not act on it, or changed it."""
-        there = outcome.statefulset
-        if outcome.rolling is not None and outcome.stalled is None and outcome.rolled_from is there:
+        there, hold = outcome.statefulset, _hold(outcome)
+        as_told = outcome.rolling is not None and _told_hold(outcome) == hold == _Hold()
+        if as_told and outcome.waiting is None and outcome.rolled_from is there:
             return  # nothing has changed since
         if outcome.references is None or there is None or there.runs is None:
             self._rollouts.remove(outcome.key)
             return
+        if outcome.rolling is None:
+            self._asked.pop(outcome.key, None)
+        if hold != _Hold():
+            # What was asked for in this pass was refused, or not asked for at all.
+            self._begun.pop(outcome.key, None)
         known = outcome.rolling.roll if outcome.rolling is not None else outcome.told_roll
-        base = self._base(outcome, there, known)
+        base = self._base(outcome, there, known, hold)
+        if known is not None and never_given(base.facts, known):
+            # Tried at every pass: the time that it may take begins when it is given its template.
+            base = replace(base, roll=replace(known, restarted=None))
         try:
             ahead = outlook(base, outcome.now)
         except UnknownZoneError:
@@ -181,6 +222,7 @@ class Rolling:
         """A base is gone."""
         self._rollouts.remove(key)
         self._begun.pop(key, None)
+        self._asked.pop(key, None)
         self._new_years.forget(key)
 
     def reported(self, outcome: Pass) -> None:
@@ -196,7 +238,7 @@ class Rolling:
             )
             self._put(outcome, outlook(base, outcome.now), base, told=True)
 
-    def _base(self, outcome: Pass, there: StatefulSetFacts, roll: Roll | None) -> RollingBase:
+    def _base(self, outcome: Pass, there: StatefulSetFacts, roll: Roll | None, hold: _Hold) -> RollingBase:
         base, references = outcome.base, outcome.references
         assert references is not None, "resolved before"
         assert there.runs is not None, "asked of such only"
@@ -206,6 +248,7 @@ class Rolling:
         names = self._snapshots.names(base, outcome.key)
         flying = further(roll, noted_roll)
         taken = flying is not None and flying.snapshot is not None and flying.snapshot in names
+        begun, asked = self._begun.get(outcome.key), self._asked.get(outcome.key, ("", None))
         ready_since = outcome.ready_since
         return RollingBase(
             key=text_of(outcome.key),
@@ -229,9 +272,12 @@ class Rolling:
                 archive=ArchiveState.TAKEN if taken else ArchiveState.MISSING,
                 busy=is_open(base.spec.restore, base.status.restore),
                 noted=noted_roll,
+                blocked=hold.blocked,
+                archive_asked=asked[1] if flying is not None and asked[0] == flying.snapshot else None,
+                unanswered=begun is not None and flying is not None and begun.started == flying.started,
             ),
             roll=roll,
-            stalled=outcome.stalled is not None,
+            stalled=hold.stalled,
             ready_since=ready_since if there.ready else None,
         )
 
@@ -252,13 +298,17 @@ class Rolling:
             new_base=policy.new_base,
         )
 
-    async def _with_answer(
-        self, outcome: Pass, there: StatefulSetFacts, facts: RollFacts, restarted: dt.datetime | None
-    ) -> RollFacts:
-        """The same with what the server answers, or with what `prepare` refused."""
+    async def _with_answer(self, outcome: Pass, there: StatefulSetFacts, facts: RollFacts, roll: Roll) -> RollFacts:
+        """The same with what the server answers, with what became of the restore, or with what `prepare` refused."""
+        restarted = roll.restarted
         if there.ready:
             try:
-                return replace(facts, answer=await (await self._agents.of(outcome.key)).info())
+                agent = await self._agents.of(outcome.key)
+                answer = await agent.info()
+                if roll.phase is not RollPhase.ROLLING_BACK or roll.turns_year:
+                    # The base of the former year is as it was: the other release has served that of the new one.
+                    return replace(facts, answer=answer)
+                return replace(facts, answer=answer, not_restored=_not_restored(await agent.preparation(), roll, facts))
             except AgentError as error:
                 logger.info("%s: what it serves cannot be told yet: %s", outcome.key, error)
                 outcome.again(ANSWER_SECONDS)
@@ -347,6 +397,44 @@ async def years_on_volume(outcome: Pass, agents: Agents) -> None:
     except (AgentError, ValueError) as error:
         logger.info("%s: which years are on its volume cannot be told yet: %s", outcome.key, error)
         outcome.again(ANSWER_SECONDS if outcome.must_ask_years else 30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    """What is in the way of a base.
+
+    Args:
+        stalled: whether a person must mend something.
+        blocked: whether that, or something that is missing, is in the way of any change of the template. Not where the
+            API server refuses a child: that may be the very template, and the next try tells.
+    """
+
+    stalled: bool = False
+    blocked: bool = False
+
+
+def _hold(outcome: Pass) -> _Hold:
+    """By what this pass has found."""
+    stalled = outcome.stalled
+    blocked = outcome.missing is not None or (stalled is not None and stalled.reason != APPLY_REFUSED)
+    return _Hold(stalled is not None, blocked)
+
+
+def _told_hold(outcome: Pass) -> _Hold:
+    """By what the pass before this one has told: what is in the way is found only after the roll is decided on."""
+    told = {one.type: one for one in outcome.base.status.conditions if one.status == "True" or one.type == READY}
+    stalled, ready = told.get(STALLED), told.get(READY)
+    missing = ready is not None and ready.status == "False" and ready.reason == "ReferenceNotFound"
+    return _Hold(stalled is not None, missing or (stalled is not None and stalled.reason != APPLY_REFUSED))
+
+
+def _not_restored(told: Mapping[str, Any], roll: Roll, facts: RollFacts) -> str | None:
+    """Why the restore by which a roll goes back was not carried out; None where it was, or nothing was to restore."""
+    report = next((one for one in reports(told) if one.request_id == roll.rollback_request), None)
+    untouched = facts.archive is ArchiveState.MISSING and report is not None and report.reason == "SnapshotMissing"
+    if report is None or report.result != "Failed" or untouched:
+        return None
+    return f"its data could not be restored ({report.reason}: {report.message}), and are what the release has left"
 
 
 def _ends(outcome: Pass, roll: Roll | None) -> bool:

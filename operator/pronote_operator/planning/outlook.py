@@ -177,9 +177,9 @@ def _parts(there: Target, to: Target, calendar: str, *, pinned: bool) -> tuple[s
 def _failed(base: RollingBase, roll: Roll | None) -> int | None:
     if roll is None:
         return None
-    # One that is stalled in the middle of its restart gives its place to the next: it must count, or a release that
-    # stalls everybody would never halt.
-    stuck = base.stalled and roll.phase is RollPhase.RESTARTING
+    # One whose restart is refused gives its place to the next: it must count, or a release that stalls everybody would
+    # never halt. Where it was given its template, the deadline judges.
+    stuck = base.stalled and roll.phase is RollPhase.RESTARTING and base.facts.template.runs != roll.to
     if not roll.failed and not stuck:
         return None
     channel = base.channel

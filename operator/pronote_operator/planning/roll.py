@@ -76,8 +76,12 @@ class Roll:
 
     @property
     def rollback_request(self) -> str:
-        """Request id of the restore by which it goes back: one for each roll, so that the journal knows it."""
-        return f"{ROLLBACK_PREFIX}{self.id}"
+        """Request id of the restore by which it goes back: one for each roll, as `prepare` carries each out once.
+
+        The id of a roll alone is not enough: a target comes back when a pin is set, or when another channel is followed
+        for a while.
+        """
+        return f"{ROLLBACK_PREFIX}{self.id}-{int(self.started.timestamp())}"
 
 
 def roll_id(uid: str, channel_uid: str, channel_generation: int, target: Target) -> str:
@@ -87,6 +91,11 @@ def roll_id(uid: str, channel_uid: str, channel_generation: int, target: Target)
     """
     inputs = [uid, channel_uid, channel_generation, target.version, target.image, target.school_year]
     return stable_hash(inputs)[:_ID_DIGITS]
+
+
+def goes_back_from(request_id: str, roll: str) -> bool:
+    """Whether a restore is the one by which a roll of this id goes back."""
+    return request_id.startswith(f"{ROLLBACK_PREFIX}{roll}-")
 
 
 def further(one: Roll | None, other: Roll | None) -> Roll | None:

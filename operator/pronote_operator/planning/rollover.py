@@ -19,13 +19,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from pronote_operator.api.constants import ROLLBACK_PREFIX
 from pronote_operator.api.snapshots import SnapshotKind, snapshot_name
-from pronote_operator.planning.roll import Roll, RollPhase, further, roll_id
+from pronote_operator.planning.roll import Roll, RollPhase, further, goes_back_from, roll_id
 from pronote_operator.planning.target import Target
 
 ARCHIVE_TIME = timedelta(hours=1)
-"""How long the archive may take; a base that cannot be archived is not rolled, and its roll has failed."""
+"""How long the archive may take, and a template be refused; then the roll has failed, and nothing was changed. Nobody
+is restarted on an older archive: what was entered since would be in none."""
 
 
 class ArchiveState(StrEnum):
@@ -69,6 +69,13 @@ class RollFacts:
         busy: whether something else is under way that a roll must not meet, such as a restore that a person asked for.
         refused: why `prepare` could not carry out the plan in force, in words; None when it could, or is not known.
         noted: the roll in the StatefulSet's annotation.
+        blocked: whether something is in the way of any change of the template, by what the status tells: what the spec
+            refers to is missing, or a person must mend it.
+        archive_asked: since when this operator asks for that archive without a pause; None: it does not.
+        unanswered: whether this operator has asked for the template of the roll in flight, and was given no answer: it
+            may be in force all the same.
+        not_restored: why the restore by which the roll in flight goes back was not carried out, in words; None when it
+            was, or is not known.
     """
 
     template: Template
@@ -81,6 +88,10 @@ class RollFacts:
     busy: bool = False
     refused: str | None = None
     noted: Roll | None = None
+    blocked: bool = False
+    archive_asked: datetime | None = None
+    unanswered: bool = False
+    not_restored: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +179,7 @@ def step(wish: Wish, facts: RollFacts, roll: Roll | None, now: datetime) -> Step
     now = now.astimezone(UTC).replace(microsecond=0)
     if facts.suspended:
         return Step(Wait(), roll)
-    if roll is not None and not _still_wanted(wish, facts, roll):
+    if roll is not None and not _still_wanted(wish, facts, roll, now):
         # Nothing was touched yet. Whatever is due instead is begun as if this had never been.
         roll = facts.noted if facts.noted is not None and facts.noted.id != roll.id else None
     if roll is None or not roll.in_flight:
@@ -189,7 +200,19 @@ def can_begin(facts: RollFacts) -> bool:
     Not one that is not ready: it could not be archived, and its failure would be held against the release. It takes
     what is due when it is ready again, or when it is stopped and put in service.
     """
-    return facts.ready and facts.in_service and facts.has_pod and not facts.suspended and not facts.busy
+    free = not (facts.suspended or facts.busy or facts.blocked)
+    return facts.ready and facts.in_service and facts.has_pod and free
+
+
+def never_given(facts: RollFacts, roll: Roll) -> bool:
+    """Whether the template that a roll restarts with was never in force: it was refused, or something was in the way.
+
+    The roll is noted on the StatefulSet in the same write as its template.
+    """
+    noted = facts.noted is not None and facts.noted.started == roll.started
+    return (
+        roll.phase is RollPhase.RESTARTING and facts.template.runs == roll.from_ and not noted and not facts.unanswered
+    )
 
 
 def was_tried(wish: Wish, facts: RollFacts, roll: Roll | None) -> bool:
@@ -201,7 +224,7 @@ def was_tried(wish: Wish, facts: RollFacts, roll: Roll | None) -> bool:
     if known is not None and known.id == name and known.failed:
         return True
     # The restore in force tells the same, should the status be lost.
-    return facts.template.restore is not None and facts.template.restore[0] == f"{ROLLBACK_PREFIX}{name}"
+    return facts.template.restore is not None and goes_back_from(facts.template.restore[0], name)
 
 
 def to_annotate(roll: Roll | None, annotated: Roll | None) -> Roll | None:
@@ -222,15 +245,29 @@ def archive_kind(roll: Roll) -> SnapshotKind:
     return SnapshotKind.YEAR_END_ARCHIVE if ends else SnapshotKind.ARCHIVE
 
 
-def _still_wanted(wish: Wish, facts: RollFacts, roll: Roll) -> bool:
+def _still_wanted(wish: Wish, facts: RollFacts, roll: Roll, now: datetime) -> bool:
+    """False where nothing was touched yet, and what the roll was begun for holds no more."""
     if roll.phase is RollPhase.RESTARTING:
         # Archived, and stopped before its template was changed: what was entered since would be in no archive. (One
         # that `prepare` is to take is of whatever it finds, under the name that it has: it may be under way.)
         archived = facts.archive is ArchiveState.TAKEN
-        return not archived or facts.has_pod or facts.template.runs != roll.from_
+        if archived and not facts.has_pod and facts.template.runs == roll.from_:
+            return False
+        if never_given(facts, roll):
+            return wish.due == roll.to and facts.in_service and not (facts.blocked and facts.has_pod)
+        return True
     if roll.phase is not RollPhase.ARCHIVING or facts.template.runs == roll.to:
         return True
-    return wish.due == roll.to and facts.template.runs == roll.from_ and facts.in_service and facts.has_pod
+    if now >= roll.started + ARCHIVE_TIME and not _cannot_archive(facts, now):
+        # It was held up by what is no failure: no operator was there, or none was to touch anything.
+        return False
+    in_service = facts.in_service and facts.has_pod
+    return wish.due == roll.to and facts.template.runs == roll.from_ and in_service and not facts.blocked
+
+
+def _cannot_archive(facts: RollFacts, now: datetime) -> bool:
+    asked = facts.archive_asked
+    return facts.archive is ArchiveState.MISSING and asked is not None and now >= asked + ARCHIVE_TIME
 
 
 def _consider(wish: Wish, facts: RollFacts, roll: Roll | None, now: datetime) -> Step:
@@ -264,9 +301,8 @@ def _archiving(wish: Wish, facts: RollFacts, roll: Roll, now: datetime) -> Step:
         return _restarting(wish, facts, replace(roll, phase=RollPhase.RESTARTING, restarted=now, ready=None), now)
     if facts.archive is ArchiveState.TAKEN:
         return _restart(facts, roll, now)
-    if now >= roll.started + ARCHIVE_TIME:
-        message = "No archive could be taken of what is in service, so nothing was changed"
-        return Step(RolledBack(), replace(roll, phase=RollPhase.ROLLED_BACK, completed=now, message=message))
+    if _cannot_archive(facts, now):
+        return _ended_untouched(roll, now, "No archive could be taken of what is in service, so nothing was changed")
     assert roll.snapshot is not None, "a roll that archives has named its archive"
     return Step(AskArchive(archive_kind(roll), roll.snapshot), roll)
 
@@ -279,6 +315,9 @@ def _restart(facts: RollFacts, roll: Roll, now: datetime) -> Step:
 def _restarting(wish: Wish, facts: RollFacts, roll: Roll, now: datetime) -> Step:
     assert roll.restarted is not None, "set when it was restarted"
     ends = roll.restarted + wish.deadline
+    archived = facts.archive is ArchiveState.TAKEN
+    if never_given(facts, roll) and archived and facts.has_pod and now >= roll.started + ARCHIVE_TIME:
+        return _ended_untouched(roll, now, "What it was to be restarted with was refused, so nothing was changed")
     if facts.template.runs != roll.to:
         # Killed between the note and the change of the template, or somebody changed it since.
         return Step(Restart(_forward(facts, roll)), replace(roll, restarted=now, ready=None))
@@ -308,6 +347,9 @@ def _rolling_back(wish: Wish, facts: RollFacts, roll: Roll, now: datetime) -> St
         return Step(RollBack(back), replace(roll, restarted=now, ready=None))
     ended = replace(roll, phase=RollPhase.ROLLED_BACK, completed=now)
     if facts.ready and facts.answer == (roll.from_.version, roll.from_.school_year):
+        if facts.not_restored is not None:
+            # Without it the former release runs on what the other one has left.
+            return Step(RolledBack(), replace(ended, message=f"{roll.message}; {facts.not_restored}"))
         return Step(RolledBack(), ended)
     ends = roll.restarted + wish.deadline
     if now < ends:
@@ -316,23 +358,42 @@ def _rolling_back(wish: Wish, facts: RollFacts, roll: Roll, now: datetime) -> St
     return Step(RolledBack(), replace(ended, message=f"{roll.message}; it is not in service again since it went back"))
 
 
+def _ended_untouched(roll: Roll, now: datetime, message: str) -> Step:
+    return Step(RolledBack(), replace(roll, phase=RollPhase.ROLLED_BACK, completed=now, message=message))
+
+
 def _go_back(facts: RollFacts, roll: Roll, now: datetime, why: str) -> Step:
     roll = replace(roll, phase=RollPhase.ROLLING_BACK, restarted=now, ready=None, message=why)
     return Step(RollBack(_backward(facts, roll)), roll)
 
 
-def _forward(facts: RollFacts, roll: Roll) -> Template:
-    # One that is not known to be there is for `prepare` to take: it looks for that name first.
-    archive = roll.snapshot if facts.archive is ArchiveState.MISSING else None
-    new_from = roll.from_.school_year if roll.turns_year else facts.template.new_year_from
-    return Template(roll.to, new_from, archive=archive)
+def forward(roll: Roll, *, taken: bool = False, new_year_from: int | None = None) -> Template:
+    """The template that a roll restarts with.
+
+    Args:
+        roll: under way.
+        taken: whether its archive is known to be there; else it is for `prepare` to take, which looks for it first.
+        new_year_from: of the template in force.
+    """
+    new_from = roll.from_.school_year if roll.turns_year else new_year_from
+    return Template(roll.to, new_from, archive=None if taken else roll.snapshot)
 
 
-def _backward(facts: RollFacts, roll: Roll) -> Template:
+def backward(roll: Roll, *, new_year_from: int | None = None) -> Template:
+    """The template by which a roll goes back; arguments as for `forward`."""
     # An archive that `prepare` could not take is restored as little as any snapshot that is not there: the server is
     # started on the data, which nothing has touched, and the request is told to have failed.
     restore = (roll.rollback_request, roll.snapshot) if roll.snapshot is not None else None
-    return Template(roll.from_, None if roll.turns_year else facts.template.new_year_from, restore)
+    return Template(roll.from_, None if roll.turns_year else new_year_from, restore)
+
+
+def _forward(facts: RollFacts, roll: Roll) -> Template:
+    taken = facts.archive is ArchiveState.TAKEN
+    return forward(roll, taken=taken, new_year_from=facts.template.new_year_from)
+
+
+def _backward(facts: RollFacts, roll: Roll) -> Template:
+    return backward(roll, new_year_from=facts.template.new_year_from)
 
 
 def _why_not(facts: RollFacts, roll: Roll, deadline: timedelta) -> str:

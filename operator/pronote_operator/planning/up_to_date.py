@@ -65,6 +65,8 @@ def _pending(base: RollingBase, target: Target) -> str:
         waits = "the base waits for the restore that is under way"
     elif not facts.ready:
         waits = "the base waits until its server is ready"
+    elif facts.blocked or base.stalled:
+        waits = "the base waits until what is in its way is mended"
     else:
         waits = "the base waits for its turn"
     return f"{_words(target)} is due; {waits}, with {_words(facts.template.runs)}"

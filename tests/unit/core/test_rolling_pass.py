@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import datetime as dt
 import json
@@ -41,6 +42,11 @@ def plan_of(statefulset: Object) -> Object:
     return plan
 
 
+def rollback_of(roll: Object) -> str:
+    """The request by which a roll goes back: one for each, also where the same was tried before."""
+    return f"rollback-{roll['id']}-{int(dt.datetime.fromisoformat(roll['startedTime']).timestamp())}"
+
+
 def refusing_pod(message: str) -> Object:
     """The pod of the template in force, whose plan `prepare` has refused."""
     ended = {"exitCode": 65, "message": json.dumps({"reason": "ArchiveFailed", "message": message})}
@@ -69,6 +75,9 @@ class School:
         self.data = "entered"
         self.contents: dict[str, str] = {}
         self.restored: set[str] = set()
+        self.cannot_restore = ""
+        """Why `prepare` cannot carry out a restore."""
+        self.restores: list[Object] = []
         self.years = [2025]
         self.prepared: list[str] = []
         self.requests = self.asked = 0
@@ -185,7 +194,7 @@ class School:
             case "years":
                 return {"years": [self._year(year) for year in self.years]}
             case "preparation":
-                return {"restores": []}
+                return {"restores": self.restores}
         return {"snapshots": [self._kept(name) for name in self.archives]}
 
     def _year(self, year: int) -> Object:
@@ -215,7 +224,11 @@ class School:
             self._archive(archive["name"])
         if restore is not None and restore["requestId"] not in self.restored:
             self.restored.add(restore["requestId"])
-            self.data = self.contents.get(restore["snapshot"], self.data)
+            failed = {"reason": "NoRoom", "message": self.cannot_restore} if self.cannot_restore else {}
+            result = "Failed" if failed else "Succeeded"
+            self.restores.append({**restore, "result": result, **failed})
+            if not failed:
+                self.data = self.contents.get(restore["snapshot"], self.data)
         if version_of(statefulset) in self.broken:
             self.data = "spoiled"
             return False
@@ -323,7 +336,7 @@ async def test_a_release_that_never_gets_ready_is_taken_back_once_and_not_tried_
     await school.after_minutes(21)
     assert (school.version, school.up_to_date, school.roll["phase"]) == (OLD, "RolledBack", "RolledBack")
     (archive,) = school.archives
-    assert school.plan["restore"] == {"requestId": f"rollback-{school.roll['id']}", "snapshot": archive}
+    assert school.plan["restore"] == {"requestId": rollback_of(school.roll), "snapshot": archive}
     assert school.bench.rolls == [("stable", "rolled_back")]
     await school.after_minutes(60)
     assert len(school.templates) == 3, "there and back"
@@ -420,6 +433,197 @@ async def test_a_pin_to_last_year_brings_its_base_back_with_an_archive_that_is_n
     assert len(school.templates) == 3
 
 
+SUPERADMIN = {"username": "principale", "password": "Canari-jaune-7Zq-volant"}
+
+
+def own_secret(**values: str) -> Object:
+    data = {name: base64.b64encode(value.encode()).decode() for name, value in {**SUPERADMIN, **values}.items()}
+    return {"kind": "Secret", "metadata": {"name": "own", "resourceVersion": "7"}, "data": data}
+
+
+@pytest.mark.parametrize("trouble", [None, {"password": "weak"}], ids=["missing", "weak"])
+async def test_a_base_that_something_is_in_the_way_of_begins_no_roll_and_does_when_it_is_mended(
+    trouble: dict[str, str] | None,
+) -> None:
+    school = School(superAdmin={"secretName": "own"})
+    school.api.objects["Secret", "own"] = own_secret()
+    await school.passes()
+    assert school.up_to_date == "Current"
+    if trouble is None:
+        del school.api.objects["Secret", "own"]
+    else:
+        school.api.objects["Secret", "own"] = own_secret(**trouble)
+    await school.passes()
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"))
+    await school.passes()
+    assert (school.version, school.up_to_date, school.roll, school.archives) == (OLD, "RollPending", {}, [])
+    sent = len(school.api.sent)
+    await school.after_minutes(2, 1)
+    assert [one for one in school.api.sent[sent:] if one[0] != "get"] == [], "nothing is written again and again"
+
+    school.api.objects["Secret", "own"] = own_secret()
+    await school.after_minutes(2, 16)
+    await school.stop()
+    assert (school.version, school.up_to_date, school.roll["phase"]) == (NEW, "Current", "Done")
+    assert len(school.archives) == 1
+
+
+async def test_what_gets_in_the_way_in_the_middle_ends_a_roll_that_has_touched_nothing() -> None:
+    school = School(superAdmin={"secretName": "own"})
+    school.api.objects["Secret", "own"] = own_secret()
+    await school.passes()
+    del school.api.objects["Secret", "own"]
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"))
+    await school.passes(16)
+    await school.after_minutes(2)
+    await school.stop()
+    assert (school.version, school.up_to_date, school.roll) == (OLD, "RollPending", {})
+
+
+async def test_a_release_whose_pods_are_refused_is_left_for_another_and_never_given_later(school: School) -> None:
+    whole, refuses = school.api.apply, True
+
+    async def apply(manifest: Object) -> Object:
+        if refuses and manifest["kind"] == "StatefulSet" and version_of(manifest) == NEW:
+            raise ApiError(403, "Forbidden", "the image is not allowed")
+        return await whole(manifest)
+
+    school.api.apply = apply  # type: ignore[method-assign]
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"))
+    await school.passes(12)
+    assert (school.version, school.roll["phase"], "restartedTime" in school.roll) == (OLD, "Restarting", False)
+    sent = len([one for one in school.api.sent if one[0] == "status"])
+    await school.after_minutes(2, 1)
+    assert len([one for one in school.api.sent if one[0] == "status"]) == sent, "the status is as it was"
+
+    school.data = "entered since"
+    newer = "2026.2.7"
+    school.give(release(OLD), release(newer, "2026-06-01T08:00:00"))
+    refuses = False
+    await school.passes(16)
+    assert (school.version, school.roll["phase"], school.up_to_date) == (newer, "Done", "Current")
+    assert (len(school.templates), school.data) == (2, "entered since")
+
+
+async def test_a_release_whose_pods_are_refused_for_an_hour_has_failed_with_nothing_changed(school: School) -> None:
+    whole = school.api.apply
+
+    async def apply(manifest: Object) -> Object:
+        if manifest["kind"] == "StatefulSet" and version_of(manifest) == NEW:
+            raise ApiError(403, "Forbidden", "the image is not allowed")
+        return await whole(manifest)
+
+    school.api.apply = apply  # type: ignore[method-assign]
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"))
+    await school.passes(12)
+    await school.after_minutes(61, 12)
+    assert (school.version, school.roll["phase"], school.up_to_date) == (OLD, "RolledBack", "RolledBack")
+    assert (len(school.templates), school.data) == (1, "entered")
+    assert not [one for one in school.api.base["status"]["conditions"] if one["type"] == "Stalled"]
+
+
+async def test_an_archive_from_before_a_long_pause_is_not_restarted_on(school: School) -> None:
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"))
+    while school.roll.get("phase") != "Archiving":
+        await school.passes(1)
+    school.bench.ask(suspend=True)
+    await school.passes()
+    school.data = "entered since"
+    school.broken.add(NEW)
+    school.now += dt.timedelta(days=7)
+    school.bench.ask(suspend=False)
+    await school.passes(16)
+    assert school.version == NEW
+    await school.after_minutes(21, 12)
+    assert (school.version, school.roll["phase"], school.data) == (OLD, "RolledBack", "entered since")
+
+
+async def test_a_restore_that_failed_on_the_way_back_is_told(school: School) -> None:
+    school.broken.add(NEW)
+    school.cannot_restore = "the volume is full"
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"))
+    await school.passes()
+    await school.after_minutes(21, 12)
+    assert (school.version, school.roll["phase"], school.data) == (OLD, "RolledBack", "spoiled")
+    assert "its data could not be restored (NoRoom: the volume is full)" in school.roll["message"]
+
+
+def _deleted(school: School) -> None:
+    """Somebody deletes the StatefulSet."""
+    gone = school.api.objects.pop(("StatefulSet", KEY.name))
+    school.bench.book.gone(BY_KIND["StatefulSet"], gone["metadata"]["namespace"], gone["metadata"]["name"])
+
+
+async def test_a_deleted_statefulset_of_a_base_that_was_taken_back_comes_back_with_what_it_ran(school: School) -> None:
+    school.broken.add(NEW)
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"))
+    await school.passes()
+    await school.after_minutes(21, 12)
+    assert school.up_to_date == "RolledBack"
+    school.data = "entered since"
+    _deleted(school)
+    await school.passes(12)
+    await school.after_minutes(60, 12)
+    assert (school.version, school.up_to_date, school.data) == (OLD, "RolledBack", "entered since")
+
+
+async def test_a_deleted_statefulset_of_a_base_whose_release_was_withdrawn_comes_back_with_it(school: School) -> None:
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"))
+    await school.passes(12)
+    assert school.version == NEW
+    school.give(release(OLD))
+    await school.passes()
+    assert school.up_to_date == "ReleaseNotListed"
+    _deleted(school)
+    await school.passes(12)
+    assert (school.version, school.up_to_date) == (NEW, "ReleaseNotListed")
+
+
+async def test_a_deleted_statefulset_does_not_bring_what_has_its_turn_to_wait_for(school: School) -> None:
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"), paused=True)
+    await school.passes()
+    _deleted(school)
+    await school.passes(12)
+    assert (school.version, school.up_to_date, school.archives) == (OLD, "RollPending", [])
+
+
+@pytest.mark.parametrize("phase", ["Restarting", "RollingBack"])
+async def test_a_statefulset_that_is_deleted_on_the_way_is_made_anew_and_the_roll_goes_on(
+    school: School, phase: str
+) -> None:
+    school.broken.add(NEW)
+    school.slow = 4
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"))
+    while school.roll.get("phase") != phase:
+        await school.after_minutes(3, 1)
+    _deleted(school)
+    for _ in range(20):
+        await school.after_minutes(3, 1)
+    await school.passes(12)
+    assert (school.version, school.roll["phase"], school.data) == (OLD, "RolledBack", "entered")
+
+
+async def test_a_target_that_failed_before_goes_back_to_the_data_of_this_time(school: School) -> None:
+    """The same target twice in one generation of the channel, after another one was tried in between."""
+    school.bench.replace({**school.api.base["spec"], "schoolYear": {}}, school.api.base["status"])
+    school.broken.add(NEW)
+    school.give(release(OLD), release(NEW, "2026-06-01T08:00:00"), rollout={"maxFailures": 3})
+    requests = []
+    for moment, pin in (
+        ("2026-06-01T09:00:00Z", {}),
+        ("2026-08-26T06:00:00Z", {}),
+        ("2026-08-27T06:00:00Z", {"pin": 2025}),
+    ):
+        school.data = f"entered until {moment}"
+        school.bench.ask(schoolYear=pin)
+        await school.at(moment, 16)
+        await school.after_minutes(21, 12)
+        assert (school.version, school.roll["phase"], school.data) == (OLD, "RolledBack", f"entered until {moment}")
+        requests.append(rollback_of(school.roll))
+    assert requests[0].rpartition("-")[0] == requests[2].rpartition("-")[0], "the same target"
+    assert len(set(requests)) == 3
+
+
 async def test_a_base_that_was_stopped_takes_what_is_due_when_it_is_started(school: School) -> None:
     school.bench.ask(inService=False)
     await school.passes()
@@ -456,7 +660,7 @@ async def test_a_base_that_was_stopped_goes_back_from_a_broken_release_with_all_
     assert (school.version, school.up_to_date, school.roll["phase"]) == (OLD, "RolledBack", "RolledBack")
     assert school.data == "entered until it was stopped"
     (archive,) = school.archives
-    assert school.plan["restore"] == {"requestId": f"rollback-{school.roll['id']}", "snapshot": archive}
+    assert school.plan["restore"] == {"requestId": rollback_of(school.roll), "snapshot": archive}
     assert "archive" not in school.plan
 
 

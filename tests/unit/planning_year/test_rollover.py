@@ -105,7 +105,7 @@ def test_not_ready_in_time_goes_back_to_the_image_the_year_and_the_archive_befor
     stuck = RollFacts(Template(NEW, 2025), ready=False)
     assert step(WISH, stuck, roll, NOW + 20 * MINUTE).action == Wait(NOW + 21 * MINUTE)
     found = step(WISH, stuck, roll, NOW + 21 * MINUTE)
-    assert found.action == RollBack(Template(OLD, None, (f"rollback-{roll.id}", "archive-annuelle-20260826T180005Z")))
+    assert found.action == RollBack(Template(OLD, None, (roll.rollback_request, "archive-annuelle-20260826T180005Z")))
     assert found.roll is not None
     assert (found.roll.phase, found.roll.failed) == (RollPhase.ROLLING_BACK, True)
     assert "20 minutes" in found.roll.message
@@ -232,7 +232,7 @@ def test_a_base_out_of_service_takes_no_roll_and_starts_with_what_is_due() -> No
     there = RollFacts(Template(NEW, 2025, archive=YEAR_END), ready=False)
     assert step(WISH, there, started.roll, NOW + 19 * MINUTE).action == Wait(NOW + DEADLINE)
     back = step(WISH, there, started.roll, NOW + 20 * MINUTE)
-    assert back.action == RollBack(Template(OLD, None, (f"rollback-{started.roll.id}", YEAR_END)))
+    assert back.action == RollBack(Template(OLD, None, (started.roll.rollback_request, YEAR_END)))
 
 
 def test_a_change_of_software_of_a_base_out_of_service_begins_with_an_ordinary_archive() -> None:
@@ -253,7 +253,7 @@ def test_a_base_whose_archive_prepare_cannot_take_goes_back_at_once_and_names_wh
     refused = RollFacts(Template(NEW, 2025, archive=YEAR_END), ready=False, refused="ArchiveFailed: no room")
     back = step(WISH, refused, started.roll, NOW + MINUTE)
     assert isinstance(back.action, RollBack)
-    assert back.action.template.restore == (f"rollback-{roll_of_step(back).id}", YEAR_END)
+    assert back.action.template.restore == (roll_of_step(back).rollback_request, YEAR_END)
     assert back.action.template.archive is None
     assert "no room" in roll_of_step(back).message
 
@@ -303,11 +303,90 @@ def test_a_base_that_is_stopped_in_its_restart_has_the_whole_time_when_it_is_sta
 
 
 def test_a_base_that_cannot_be_archived_is_not_rolled() -> None:
-    found = step(WISH, SERVING, begun(), NOW + ARCHIVE_TIME)
+    found = step(WISH, replace(SERVING, archive_asked=NOW), begun(), NOW + ARCHIVE_TIME)
     assert found.action == RolledBack()
     assert found.roll is not None
     assert found.roll.failed
     assert step(WISH, SERVING, found.roll, NOW + timedelta(days=1)).action == RolledBack()
+
+
+def test_an_archive_that_grew_old_while_nobody_acted_is_not_restarted_on() -> None:
+    later = NOW + timedelta(days=7)
+    waits = replace(WISH, may_begin=False)
+    for archive in (ArchiveState.TAKEN, ArchiveState.MISSING):
+        there = replace(SERVING, archive=archive)
+        assert step(waits, there, begun(), later) == Step(Wait(), None), "it has its turn to wait for again"
+        again = step(WISH, there, begun(), later)
+        assert again.action == AskArchive(SnapshotKind.YEAR_END_ARCHIVE, "archive-annuelle-20260902T180005Z")
+        assert roll_of_step(again).started == later
+    asked = replace(SERVING, archive_asked=later - MINUTE)
+    assert step(waits, asked, begun(), later) == Step(Wait(), None), "no failure: nobody was there to ask for it"
+
+
+def test_what_is_in_the_way_of_a_base_keeps_it_from_beginning_and_ends_what_has_touched_nothing() -> None:
+    blocked = replace(SERVING, blocked=True)
+    assert step(WISH, blocked, None, NOW) == Step(Wait(), None)
+    for archive in ArchiveState:
+        assert step(WISH, replace(blocked, archive=archive), begun(), NOW + MINUTE) == Step(Wait(), None)
+        assert step(WISH, replace(blocked, archive=archive), restarted(), NOW + MINUTE) == Step(Wait(), None)
+    given = RollFacts(Template(NEW, 2025), ready=False, blocked=True, noted=restarted())
+    assert step(WISH, given, restarted(), NOW + 2 * MINUTE).roll == restarted(), "one that was restarted goes on"
+
+
+def test_a_start_goes_on_with_what_is_due_whatever_was_in_its_way() -> None:
+    assert step(WISH, replace(STARTED, blocked=True), None, NOW).action == Restart(
+        Template(NEW, 2025, archive=YEAR_END)
+    )
+
+
+def test_a_template_that_was_refused_is_asked_for_again_and_has_failed_after_an_hour() -> None:
+    refused = replace(SERVING, archive=ArchiveState.TAKEN)
+    again = step(WISH, refused, restarted(), NOW + 10 * MINUTE)
+    assert again.action == Restart(Template(NEW, 2025))
+    ended = step(WISH, refused, roll_of_step(again), NOW + ARCHIVE_TIME)
+    assert ended.action == RolledBack()
+    assert roll_of_step(ended).failed
+    assert "refused" in roll_of_step(ended).message
+    week = step(WISH, refused, ended.roll, NOW + timedelta(days=7))
+    assert week.action == RolledBack(), "not tried again for this spec of the channel"
+
+
+def test_a_template_that_was_refused_is_not_asked_for_any_more_when_something_else_is_due() -> None:
+    refused = replace(SERVING, archive=ArchiveState.TAKEN)
+    later = NOW + 10 * MINUTE
+    instead = step(replace(WISH, due=SOFTWARE), refused, restarted(), later)
+    assert roll_of_step(instead).to == SOFTWARE
+    assert instead.action == AskArchive(SnapshotKind.ARCHIVE, "archive-20260826T181005Z")
+    assert step(replace(WISH, due=None), refused, restarted(), later) == Step(Wait(), None)
+
+
+def test_a_template_whose_answer_was_lost_is_asked_for_as_it_was() -> None:
+    """It may be in force, and `prepare` at work."""
+    lost = replace(SERVING, archive=ArchiveState.TAKEN, unanswered=True)
+    for due in (NEW, SOFTWARE, None):
+        for later in (NOW + MINUTE, NOW + timedelta(hours=5)):
+            found = step(replace(WISH, due=due), lost, restarted(), later)
+            assert found.action == Restart(Template(NEW, 2025)), (due, later)
+
+
+def test_a_restore_that_failed_on_the_way_back_is_told() -> None:
+    back = step(WISH, RollFacts(Template(NEW, 2025), ready=False), restarted(), NOW + 21 * MINUTE)
+    assert isinstance(back.action, RollBack)
+    there = RollFacts(back.action.template, answer=("2025.2.11", 2025), not_restored="its data could not be restored")
+    ended = step(WISH, there, back.roll, NOW + 23 * MINUTE)
+    assert ended.action == RolledBack()
+    assert roll_of_step(ended).message.endswith(
+        "minutes with release 2026.2.5 and school year 2026; its data could not be restored"
+    )
+
+
+def test_each_roll_goes_back_by_a_request_of_its_own() -> None:
+    first, later = restarted(), replace(restarted(), started=NOW + timedelta(days=3))
+    assert first.id == later.id
+    assert first.rollback_request != later.rollback_request
+    for roll in (first, later):
+        there = replace(SERVING, template=Template(OLD, None, (roll.rollback_request, YEAR_END)))
+        assert step(WISH, there, None, NOW).action == RolledBack(), "known as tried by the restore in force alone"
 
 
 def test_a_target_that_is_not_due_any_more_is_dropped_before_anything_was_touched() -> None:
