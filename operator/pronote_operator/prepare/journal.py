@@ -174,24 +174,38 @@ class Journal:
             os.fsync(self._descriptor)
         if not history.exists:
             disk.sync_folder(self._folder)
+        self._length = os.fstat(self._descriptor).st_size
         self._make_reserve()
 
     def append(self, event: str, **members: object) -> None:
         """Write one line and sync it; on a full volume, into the room that was kept for it.
 
         Raises:
-            OSError: the line may be on the disk in part; the next run cuts it off.
+            OSError: nothing of the line is there, or it is cut off before the next one. A run that comes before that
+                may find it whole or torn, if the disk refused to cut it off or lost its power: as after a kill.
         """
         record = {"v": SCHEMA_VERSION, "time": self.now(), "event": event, **members}
         line = _line(record)
-        before = os.fstat(self._descriptor).st_size
+        # Longer only if what a failed line left could not be cut off then.
+        if os.fstat(self._descriptor).st_size > self._length:
+            os.ftruncate(self._descriptor, self._length)
+        try:
+            self._write(line)
+        except BaseException:
+            # Else the next line would end a torn one, and be lost with it. The sync of the next line is this cut's too.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, self._length)
+            raise
+        self._length += len(line)
+
+    def _write(self, line: bytes) -> None:
         try:
             disk.write_all(self._descriptor, line)
             os.fsync(self._descriptor)
         except OSError as error:
             if error.errno not in _FULL or not disk.exists(f"{self._folder}/reserve"):
                 raise
-            os.ftruncate(self._descriptor, before)
+            os.ftruncate(self._descriptor, self._length)
             os.unlink(f"{self._folder}/reserve")
             disk.sync_folder(self._folder)
             disk.write_all(self._descriptor, line)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +17,9 @@ _OPTIONS: Final = ("--noacls", "--noxattrs", "--noflags", "--numeric-ids")
 """Owners and rights are the pod's, and are given anew when a snapshot is extracted."""
 
 _MOST_EXCLUDED: Final = 1000
+
+_VANISHED: Final = (FileNotFoundError, NotADirectoryError)
+"""What is answered of an annex that the school removed, or of whose folder it made a file, since it was listed."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +60,10 @@ class Sources:
 
 
 def sources_of(base: Path, annexes: Path | None) -> Sources:
-    """Look at what is to be stored.
+    """Look at what is to be stored. Annexes that vanish meanwhile are passed over.
 
     Raises:
-        SnapshotError: ``CheckpointFailed`` when there is no base.
+        SnapshotError: ``CheckpointFailed`` when there is no base, or the annexes cannot be read.
     """
     try:
         size = (base / BASE_FILE).stat().st_size
@@ -69,20 +74,23 @@ def sources_of(base: Path, annexes: Path | None) -> Sources:
     annexes = annexes.resolve()
     excluded: list[str] = []
     pending = [str(annexes)]
-    while pending:
-        try:
-            entries = list(os.scandir(pending.pop()))
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise SnapshotError(Reason.CHECKPOINT_FAILED, f"annexes cannot be read: {error.strerror}") from error
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                pending.append(entry.path)
-            elif entry.is_file(follow_symlinks=False):
-                size += entry.stat(follow_symlinks=False).st_size
-            else:
-                excluded.append(entry.path)
+    try:
+        while pending:
+            entries: list[os.DirEntry[str]] = []
+            with contextlib.suppress(*_VANISHED):
+                entries = list(os.scandir(pending.pop()))
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+                    continue
+                with contextlib.suppress(*_VANISHED):
+                    status = entry.stat(follow_symlinks=False)
+                    if stat.S_ISREG(status.st_mode):
+                        size += status.st_size
+                    else:
+                        excluded.append(entry.path)
+    except OSError as error:
+        raise SnapshotError(Reason.CHECKPOINT_FAILED, f"annexes cannot be read: {error.strerror}") from error
     if len(excluded) > _MOST_EXCLUDED:
         raise SnapshotError(Reason.CHECKPOINT_FAILED, f"{len(excluded)} annexes are links or devices and no files")
     return Sources(base, annexes, size, tuple(excluded))

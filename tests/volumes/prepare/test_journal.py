@@ -110,6 +110,48 @@ def test_on_a_full_volume_a_line_takes_the_room_of_the_reserve(tmp_path: Path, m
     assert (tmp_path / "reserve").stat().st_size == 16 << 10
 
 
+def full_half_way(descriptor: int, data: bytes, real: Callable[[int, bytes], int] = os.write) -> int:
+    """A write that finds the volume full."""
+    real(descriptor, data[: len(data) // 2])
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def failing(*_: int) -> None:
+    """A call that the disk fails."""
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+@pytest.mark.parametrize(
+    ("calls", "reserve"),
+    [
+        ({"write": full_half_way}, True),
+        ({"write": full_half_way}, False),
+        ({"fsync": failing}, True),
+        ({"write": full_half_way, "ftruncate": failing}, True),
+        ({"write": full_half_way, "ftruncate": failing}, False),
+    ],
+    ids=["full", "full-without-reserve", "not-synced", "not-cut", "not-cut-without-reserve"],
+)
+def test_of_a_line_that_failed_nothing_stays_before_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: dict[str, Callable[..., Any]], reserve: bool
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = opened(path)
+    journal.append("identity", uai="0750654D", namespace="schools", name="jean-moulin")
+    if not reserve:
+        (tmp_path / "reserve").unlink()
+    with monkeypatch.context() as full:
+        for name, call in calls.items():
+            full.setattr(os, name, call)
+        with pytest.raises(OSError, match=r"No space|Input/output"):
+            journal.append("sweep", removed=["a"], count=1)
+    journal.append("sweep", removed=["b"], count=1)
+    journal.close()
+    history = read_history(str(path))
+    assert not history.torn
+    assert [record.get("removed") for record in history.records] == [None, ["b"]]
+
+
 def test_a_run_with_a_finished_restore_in_its_plan_loads_neither_borgs_side_nor_sqlite(volume: Volume) -> None:
     volume.prepare()
     ended = {"v": 1, "time": now(), "event": "end", "key": "restore-a", "step": "restore", "requestId": "a",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -25,6 +26,7 @@ from tests.volumes.prepare.bases import (
     TORN,
     YEAR,
     School,
+    is_ended,
     make_school,
     mark_of,
     restore_plan,
@@ -194,6 +196,27 @@ def test_too_little_room_is_told_with_the_figures(school: School, monkeypatch: p
     assert school.said["restore"]["reason"] == "NoRoom"
     assert f"{ARCHIVE}, unpacked, needs 10737418" in school.said["restore"]["message"]
     assert "MiB are free" in school.said["restore"]["message"]
+
+
+def test_a_restore_that_a_full_volume_ended_never_runs_again(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.write
+
+    def write(descriptor: int, data: bytes) -> int:
+        # There is room again once what the try had made is removed.
+        if b'"event":"safety"' in bytes(data):
+            real(descriptor, data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(descriptor, data)
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", write)
+        assert school.restore(ARCHIVE) == 0
+    assert (school.said["restore"]["result"], school.said["restore"]["reason"]) == ("Failed", "NoRoom")
+    write_base(school.base, "written since", with_log=True)
+    assert school.restore(ARCHIVE) == 0
+    assert school.said["result"] == "Unchanged"
+    assert school.mark == "written since"
+    assert is_ended(school)
 
 
 def test_a_base_that_sqlite_cannot_open_is_stored_as_it_is(school: School) -> None:
