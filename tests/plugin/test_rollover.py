@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pronote_operator.cli import completing
+from pronote_operator.cli import completing, rollover_watching
 from tests.plugin.conftest import Plugin
 from tests.plugin.fakeapi import FakeApi
 from tests.support.rollovers import Object, base, channel, condition, half_done
@@ -86,6 +86,53 @@ def test_a_watch_ends_well_when_the_rollover_is_over(plugin: Plugin, api: FakeAp
     assert lines[-1] == "Done: 19 of 20 bases run what is due; 1 do not run it."
     assert len(lines) == len(set(lines)), "a line for each change"
     assert "19 of 20 bases (95 %)" in ended.out
+
+
+def test_a_watch_ends_well_though_another_calendar_comes_within_30_days(plugin: Plugin, api: FakeApi) -> None:
+    kept = [base("zola", "ReleaseNotListed", "kept"), base("curie", "RollPending", spec={"inService": False})]
+    put(api, channel(phase="Progressing", updated=18), kept)
+    api.meanwhile = [changed(), changed(phase="Scheduled")]
+    ended = plugin("rollover", "status", "stable", "--watch", "--timeout", "20s")
+    assert ended.code == 0, ended.err
+    done = "Done: 18 of 20 bases run what is due; 2 do not run it; more comes within 30 days."
+    assert ended.err.splitlines()[-1] == done
+
+
+def test_a_watch_that_begins_before_the_night_waits_for_it(plugin: Plugin, api: FakeApi) -> None:
+    put(api, channel(phase="Scheduled"), [base("a")])
+    api.meanwhile = [changed(), changed(), changed(phase="Canary", updated=19), changed(phase="Scheduled", updated=20)]
+    assert plugin("rollover", "status", "stable", "--watch", "--timeout", "20s").code == 0
+    assert not api.meanwhile, "all of it was seen"
+    assert plugin("rollover", "status", "stable", "--watch", "--timeout", "0").code == 1, "this watch saw none go over"
+
+
+def test_a_watch_goes_on_between_two_nights(plugin: Plugin, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollover_watching, "LIST_SHARE", 0)
+    put(api, channel(phase="Progressing", updated=18), [base("a", "RollPending")])
+    bases = api.objects["pronotebases", "schools", "a"]
+
+    def taken(thing: Object) -> None:
+        bases["status"] = base("a")["status"]
+
+    api.meanwhile = [changed(), changed(phase="Scheduled"), changed(), changed(), taken]
+    assert plugin("rollover", "status", "stable", "--watch", "--timeout", "20s").code == 0
+    assert not api.meanwhile, "it was not over while one waited for the next night"
+
+
+def test_bases_are_listed_anew_in_the_phase_that_may_be_the_end(
+    plugin: Plugin, api: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollover_watching, "LIST_SHARE", 1e9)
+    put(api, channel(phase="Progressing", updated=18), [base("a", "Rolling")])
+
+    def over(thing: Object) -> None:
+        changed(phase="Scheduled", updated=20)(thing)
+        api.add(base("a"))
+
+    api.meanwhile = [changed(), changed(), over]
+    assert plugin("rollover", "status", "stable", "--watch", "--timeout", "20s").code == 0
+    lists = [request for request in api.requests if request.endswith("/pronotebases")]
+    assert len(lists) == 2, "a large fleet is listed no more often than that"
 
 
 def test_a_watch_ends_badly_when_it_halts_and_says_what_to_do(plugin: Plugin, api: FakeApi) -> None:

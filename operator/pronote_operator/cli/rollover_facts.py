@@ -58,6 +58,16 @@ class Following:
         """Whether it goes over now, or back."""
         return self.reason in _ROLLING or (self.roll is not None and self.roll.in_flight)
 
+    @property
+    def owes(self) -> bool:
+        """Whether it goes over, or has yet to take what is due and could: the rollover is not over before it did.
+
+        What is suspended, stopped or stalled does not count, just as in the phase; nor does what keeps its release or
+        its year, or was tried and taken back.
+        """
+        broken = self.suspended or not self.in_service or self.stalled is not None
+        return not broken and (self.in_flight or self.reason == _TURN)
+
 
 @dataclass(frozen=True, slots=True)
 class Flying:
@@ -155,6 +165,23 @@ class Rollover:
                 groups.setdefault(_why_waits(base), []).append(base.key)
         ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
         return tuple(Waiting(reason, why, tuple(keys)) for (reason, why), keys in ordered)
+
+    @property
+    def going_on(self) -> bool:
+        """Whether bases go over now, or the others wait for the canaries."""
+        return self.channel.status.phase in ("Canary", "Progressing") or bool(self.channel.status.updating)
+
+    @property
+    def nobody_owes(self) -> bool:
+        """Whether nobody goes over or waits to.
+
+        Where the bases may not be listed the figures tell, but only when all run what is due.
+        """
+        if self.channel.status.updating:
+            return False
+        if self.fleet is None:
+            return self.updated >= self.total
+        return not any(base.owes for base in self.fleet)
 
     @property
     def planned(self) -> int:

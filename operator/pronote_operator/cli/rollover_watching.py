@@ -31,18 +31,24 @@ _LINES_BELOW = 3
 """Of the screen: the footer, an empty line above it, and the cursor's."""
 
 
-def outcome(rollover: Rollover) -> Outcome | None:
+def outcome(rollover: Rollover, *, begun: bool) -> Outcome | None:
     """What became of the rollover; None while it goes on, waits for its hour, or is paused.
 
     A status of an earlier spec decides nothing.
+
+    Args:
+        begun: whether it was seen to go on. Scheduled is the phase between two nights, before the first one, and after
+            the last one where more comes within 30 days: only of one that had begun can it be the end.
     """
     channel = rollover.channel
     if not rollover.told:
         return None
-    if channel.status.phase == "Current":
+    over = begun and channel.status.phase == "Scheduled" and rollover.nobody_owes
+    if over or channel.status.phase == "Current":
         left = rollover.total - rollover.updated
         kept = f"; {left} do not run it" if left else ""
-        return Outcome(good=True, message=f"{rollover.updated} of {rollover.total} bases run what is due{kept}")
+        more = "; more comes within 30 days" if over else ""
+        return Outcome(good=True, message=f"{rollover.updated} of {rollover.total} bases run what is due{kept}{more}")
     if rollover.halted and not channel.spec.paused:
         return Outcome(good=False, message=f"the rollover has halted: {rollover.halted}")
     return None
@@ -65,19 +71,23 @@ async def watched(
     """
     deadline = time.monotonic() + patience if patience is not None else None
     rollover, list_again = Rollover(await channel_named(client, name), None), 0.0
+    listed_in, begun = rollover.channel.status.phase, False
     with _shown(zone, live) as show:
         while True:
             note = ""
             try:
                 rollover = replace(rollover, channel=await channel_named(client, name))
-                if (began := time.monotonic()) >= list_again:
-                    rollover = replace(rollover, fleet=await fleet_of(client, name))
+                phase = rollover.channel.status.phase
+                # What was listed in another phase does not tell whether this one is the end.
+                if (began := time.monotonic()) >= list_again or phase != listed_in:
+                    rollover, listed_in = replace(rollover, fleet=await fleet_of(client, name)), phase
                     list_again = time.monotonic() + LIST_SHARE * (time.monotonic() - began)
+                begun = begun or (rollover.told and rollover.going_on)
             except (ApiError, aiohttp.ClientError, TimeoutError) as error:
                 if isinstance(error, ApiError) and error.status < 500 and error.status != 429:
                     raise
                 note = "the API server does not answer"
-            ended = outcome(rollover) if not note else None
+            ended = outcome(rollover, begun=begun) if not note else None
             if ended is not None or (deadline is not None and time.monotonic() >= deadline):
                 return rollover, ended
             show(rollover, note)
