@@ -20,7 +20,7 @@ _FAILED = "RolledBack"
 _WHY = {
     "AheadOfChannel": "a release that the channel lists for later: kept",
     "ReleaseNotListed": "a release that the channel does not list: kept until a newer one comes",
-    "PinnedYearPassed": "pinned to a year that it cannot go back to",
+    "PinnedYearMissing": "pinned to a year that its volume does not hold",
     "PinnedYearTooFar": "pinned to a year that is too far away",
 }
 _NOT_TOLD = "nobody told yet what is due"
