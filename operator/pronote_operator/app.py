@@ -201,6 +201,7 @@ class Operator:
         )
         self._channels = ChannelReconciler(
             store=self._store,
+            shared=self._shared,
             fleet=self._fleet,
             rollouts=self._rollouts,
             reporter=self._reporter,
@@ -423,7 +424,7 @@ class Operator:
             self._mark_bases()
         elif self._store.put(key, body):
             if self._shared.put_channel(body):
-                self._rollouts.channel_changed(key.name)
+                self._rollouts.channel_changed(key.name, self._base_keys())
                 self._mark_bases()
             self.queue.mark(key)
 

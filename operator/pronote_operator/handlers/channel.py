@@ -12,14 +12,13 @@ from pronote_operator.handlers.fleet import Fleet
 from pronote_operator.handlers.keys import Key
 from pronote_operator.handlers.report import Reporter
 from pronote_operator.handlers.rollouts import Rollouts
+from pronote_operator.handlers.shared import Shared
 from pronote_operator.handlers.store import ObjectStore
 from pronote_operator.planning.channel_status import Progress, channel_status
 from pronote_operator.planning.rollout_status import coming_switchover, halted, rollout_status
 
 SETTLE_SECONDS = 5.0
 """Changes of many bases at once are counted once."""
-PATIENCE_SECONDS = 60.0
-"""How long bases may take to learn of a changed channel before its figures are told without them."""
 
 
 class ChannelReconciler:
@@ -35,6 +34,7 @@ class ChannelReconciler:
         self,
         *,
         store: ObjectStore,
+        shared: Shared,
         fleet: Fleet,
         rollouts: Rollouts,
         reporter: Reporter,
@@ -42,18 +42,17 @@ class ChannelReconciler:
         clock: Callable[[], dt.datetime],
     ) -> None:
         self._store = store
+        self._shared = shared
         self._fleet = fleet
         self._rollouts = rollouts
         self._reporter = reporter
         self._whole_fleet = whole_fleet
         self._clock = clock
-        self._waits_since: dict[Key, dt.datetime] = {}
 
     async def __call__(self, key: Key) -> float | None:
         """One pass; returns seconds until the next one that time alone makes necessary."""
         body = self._store.get(key)
         if body is None or body["metadata"].get("deletionTimestamp"):
-            self._waits_since.pop(key, None)
             return None
         if not self._rollouts.complete:
             return SETTLE_SECONDS
@@ -61,12 +60,9 @@ class ChannelReconciler:
             channel = VersionChannel.model_validate(body)
         except ValidationError:
             return None  # said when it was read; bases that follow it are told that it is missing
-        now = self._clock()
         if self._rollouts.unseen(key.name):
-            since = self._waits_since.setdefault(key, now)
-            if (now - since).total_seconds() < PATIENCE_SECONDS:
-                return SETTLE_SECONDS
-        self._waits_since.pop(key, None)
+            return SETTLE_SECONDS
+        now = self._clock()
         self._rollouts.give_places(key.name)
         decision, plan, waves = self._rollouts.decide(channel, now)
         figures = rollout_status(
@@ -81,6 +77,9 @@ class ChannelReconciler:
         progress = Progress(figures, halted(decision)) if self._whole_fleet else None
         status, again = channel_status(channel, progress, now)
         await self._reporter.channel(key, channel.metadata.uid, status)
+        # The watch has no news of what was written here: without this no base would be told that the rollout halted.
+        if (newest := self._store.get(key)) is not None:
+            self._shared.put_channel(newest)
         return _sooner(again, decision.again, now)
 
 

@@ -98,7 +98,10 @@ class Reporter:
                 logger.info("%s went away while its status was written.", key)
                 return None
             raise
-        self._store.put(key, stored)
+        # The answer also bears what somebody else changed since our last event of the watch. Were all of it kept, that
+        # event would be no news any more, and those who listen to the watch (the channels in `Shared`, delegations,
+        # claims on an Espace) would never hear of the change. The status is kept either way: it is not written twice.
+        self._store.put_status(key, stored)
         before: Object = body["status"]
         return before
 

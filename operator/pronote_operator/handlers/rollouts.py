@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from pronote_operator.api.versionchannel import VersionChannel
 from pronote_operator.handlers.keys import Key, base_key, text_of
@@ -16,6 +16,8 @@ from pronote_operator.planning.waves import Rules, WaveDecision, WaveMember, Wav
 
 SETTLE_SECONDS = 0.05
 """Places that become free together are given together."""
+PATIENCE_SECONDS = 60.0
+"""How long bases may take to learn of a changed channel before its rollout goes on, and is told, without them."""
 
 
 class Rollouts:
@@ -44,6 +46,7 @@ class Rollouts:
         self._channels: dict[str, tuple[str, tuple[str, str]]] = {}
         self._followed: dict[str, Counter[tuple[str, str]]] = {}
         self._unseen: dict[str, set[str]] = {}
+        self._changed: dict[str, dt.datetime] = {}
         self._stirred: set[str] = set()
         self.complete = False
         """Whether every base had its first pass: only then is it known who is in flight."""
@@ -57,7 +60,7 @@ class Rollouts:
                 self.remove(key)
             self._channels[name] = follows
             self._followed.setdefault(channel, Counter())[follows[1]] += 1
-        self._unseen.get(channel, set()).discard(name)
+        self._seen(name)
         if self._waves.setdefault(channel, Waves()).put(member):
             self._on_change(channel)
             self._stir(channel)
@@ -65,28 +68,45 @@ class Rollouts:
     def remove(self, key: Key) -> None:
         """A base is gone, or nothing can be said of what it is to run."""
         name = text_of(key)
+        self._seen(name)
         known = self._channels.pop(name, None)
         if known is None:
             return
         channel, follows = known
         self._followed[channel][follows] -= 1
-        self._unseen.get(channel, set()).discard(name)
         self._waves[channel].remove(name)
         self._on_change(channel)
         self._stir(channel)
 
-    def channel_changed(self, channel: str) -> None:
-        """The spec of a channel is another: what its bases said of the earlier one holds no more."""
-        self._unseen[channel] = {name for name, (follows, _) in self._channels.items() if follows == channel}
+    def channel_changed(self, channel: str, keys: Iterable[Key]) -> None:
+        """The spec of a channel is another, or other bases follow it: what they said of the earlier one holds no more.
+
+        Nobody begins until each base was looked at: a canary that has not told what it lacks now would seem to lack
+        nothing, and others would take before it what nobody has tried.
+
+        Args:
+            keys: of all bases: which of them follow the channel now is known by their next pass alone.
+        """
+        self._unseen[channel] = {text_of(key) for key in keys}
+        self._changed[channel] = self._clock()
 
     def unseen(self, channel: str) -> int:
-        """How many bases had no pass since the channel changed."""
-        return len(self._unseen.get(channel, ()))
+        """How many bases are still to be looked at since the channel changed.
+
+        None once `PATIENCE_SECONDS` have passed: a base whose passes fail must not hold up all others for ever.
+        """
+        unseen = self._unseen.get(channel)
+        if not unseen or (self._clock() - self._changed[channel]).total_seconds() >= PATIENCE_SECONDS:
+            return 0
+        return len(unseen)
 
     def may_begin(self, key: Key, channel: VersionChannel, now: dt.datetime) -> bool:
         """Whether a base may begin its roll now; if so `put` must follow before anything is awaited."""
-        waves = self._waves.get(channel.metadata.name)
-        return self.complete and waves is not None and waves.may_begin(text_of(key), rules_of(channel), now)
+        name = channel.metadata.name
+        waves = self._waves.get(name)
+        if not self.complete or waves is None or self.unseen(name):
+            return False
+        return waves.may_begin(text_of(key), rules_of(channel), now)
 
     def decide(self, channel: VersionChannel, now: dt.datetime) -> tuple[WaveDecision, tuple[Wave, ...], Waves]:
         """What holds for a channel, its waves to come, and all that is known of its bases."""
@@ -112,7 +132,7 @@ class Rollouts:
         """Have those bases of a channel looked at that may begin now."""
         channel = self._shared.channels.get(name)
         waves = self._waves.get(name)
-        if channel is None or waves is None or not self.complete:
+        if channel is None or waves is None or not self.complete or self.unseen(name):
             return
         for waiting in waves.decide(rules_of(channel), self._clock()).begin:
             self._mark(base_key(*waiting.split("/")))
@@ -129,6 +149,14 @@ class Rollouts:
             followed=self.followed(name),
             now=now,
         )
+
+    def _seen(self, name: str) -> None:
+        """A base was looked at, or is gone: whichever channel it followed, none waits for it any more."""
+        for channel, unseen in self._unseen.items():
+            if name in unseen:
+                unseen.remove(name)
+                if not unseen:
+                    self._stir(channel)
 
     def _stir(self, channel: str) -> None:
         if not self.complete or channel in self._stirred:

@@ -29,14 +29,24 @@ class ObjectStore:
         known = self._bodies.get(key)
         if known is not None and version <= known[0]:
             return False
-        metadata = {name: value for name, value in body["metadata"].items() if name not in _NOISE}
-        if _LAST_APPLIED in metadata.get("annotations", {}):
-            annotations = {k: v for k, v in metadata["annotations"].items() if k != _LAST_APPLIED}
-            metadata["annotations"] = annotations
-        kept = {"metadata": metadata, "spec": body.get("spec", {}), "status": body.get("status", {})}
         self._counts[key.kind] += known is None
-        self._bodies[key] = (version, json.dumps(kept, separators=(",", ":"), ensure_ascii=False).encode())
+        self._bodies[key] = (version, _packed(_kept(body)))
         return True
+
+    def put_status(self, key: Key, answer: dict[str, Any]) -> None:
+        """Keep the answer to our own write of a status.
+
+        Where it shows that somebody else changed the object meanwhile, the status alone is kept, under the version that
+        was known: the change itself stays news for the watch. One that is not known any more is not kept again.
+        """
+        known, body = self._bodies.get(key), self.get(key)
+        if known is None or body is None or int(answer["metadata"]["resourceVersion"]) <= known[0]:
+            return
+        kept = _kept(answer)
+        if _without_status(kept) == _without_status(body):
+            self.put(key, answer)
+        else:
+            self._bodies[key] = (known[0], _packed({**body, "status": kept["status"]}))
 
     def get(self, key: Key) -> dict[str, Any] | None:
         """A fresh copy of the body, or None."""
@@ -76,3 +86,22 @@ class ObjectStore:
 
     def __len__(self) -> int:
         return len(self._bodies)
+
+
+def _kept(body: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of a body."""
+    metadata = {name: value for name, value in body["metadata"].items() if name not in _NOISE}
+    if _LAST_APPLIED in metadata.get("annotations", {}):
+        annotations = {k: v for k, v in metadata["annotations"].items() if k != _LAST_APPLIED}
+        metadata["annotations"] = annotations
+    return {"metadata": metadata, "spec": body.get("spec", {}), "status": body.get("status", {})}
+
+
+def _packed(kept: dict[str, Any]) -> bytes:
+    return json.dumps(kept, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _without_status(kept: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a write of the status leaves as it is: all but the status and the version."""
+    metadata = {name: value for name, value in kept["metadata"].items() if name != "resourceVersion"}
+    return metadata, kept["spec"]
