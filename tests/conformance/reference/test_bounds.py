@@ -144,9 +144,12 @@ def test_an_answer_comes_in_one_go(running: Server) -> None:
 
 
 def test_heads_are_bounded(server: Server) -> None:
-    with _secure(server) as connection:
+    answer = b""
+    # Who is cut off while it still sends may be told nothing any more. One that waits for the end runs out of time.
+    with _secure(server) as connection, contextlib.suppress(ssl.SSLEOFError, ConnectionError):
         connection.sendall(b"GET /client/v1/whoami HTTP/1.1\r\nhost: localhost\r\nx: " + b"a" * 100_000)
-        assert connection.recv(64).startswith(b"HTTP/1.1 4")
+        answer = connection.recv(64)
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
 
 
 def test_many_logins_at_once_are_answered_and_the_probes_too(server: Server) -> None:
