@@ -11,6 +11,7 @@ from prometheus_client.registry import CollectorRegistry
 from pronote_net.metrics import Metrics as ReplicaMetrics
 from pronote_operator.agent.metrics import AgentMetrics
 from pronote_operator.agent.snapshot_metrics import SnapshotMetrics
+from pronote_operator.api import constants
 from pronote_operator.api.pronotebase import PronoteBase
 from pronote_operator.metrics import IDLE
 from pronote_operator.metrics import Metrics as OperatorMetrics
@@ -92,6 +93,7 @@ def test_the_metrics_of_the_replicas_are_the_documented_ones() -> None:
 def test_the_documented_reasons_of_a_stall_are_those_in_the_code() -> None:
     sources = "\n".join(path.read_text() for path in (ROOT / "operator").rglob("*.py"))
     raised = set(re.findall(r"(?:Unusable|Verdict)\(\s*\"([A-Z]\w+)\"", sources))
+    raised |= {getattr(constants, name) for name in re.findall(r"(?:Unusable|Verdict)\(\s*([A-Z][A-Z_]+)\b", sources)}
     text = (ROOT / "docs" / "reference" / "conditions.md").read_text()
     sections = [part for part in re.split(r"^##+ ", text, flags=re.MULTILINE) if part.startswith("Stalled")]
     rows = re.findall(r"^\| ([A-Z][a-z]\w+) \|", "\n".join(sections), flags=re.MULTILINE)
