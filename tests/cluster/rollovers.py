@@ -307,7 +307,8 @@ def _comparable(there: Place, name: str) -> dict[str, Any]:
     school = there.fleet[name]
     roll = school.get()["status"]["roll"]
     names = {
-        re.escape(roll["id"]): "ROLL",
+        # With the moment at which it was begun, in the id of the request by which it goes back.
+        rf"{re.escape(roll['id'])}(-[0-9]{{10}})?": "ROLL",
         r"archive-annuelle-[0-9]{8}T[0-9]{4,6}Z": "YEAR-END-ARCHIVE",
         r"securite-[0-9]{8}T[0-9]{4,6}Z": "SAFETY",
         re.escape(school.uai): "UAI",
