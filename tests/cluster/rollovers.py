@@ -166,7 +166,14 @@ def ordeals(runs: int) -> list[Ordeal]:
         for when in WHENS
         if _step(asked := Asked(name, request, nth, when))
     ]
-    return [Ordeal(points[number::runs], moments[number::runs]) for number in range(runs)]
+    # In two runs more: where kills hold a run up for so long that the turn comes before the date's archive was taken,
+    # one archive serves for both, and there is no second one.
+    twice = [one for one in moments if one.nth == 2 and one.when == "after" and one.request.endswith("/v1/snapshots")]
+    spread = [moments[number::runs] for number in range(runs)]
+    return [
+        Ordeal(points[number::runs], [*own, *(one for one in twice if number % 2 == 0 and one not in own)])
+        for number, own in enumerate(spread)
+    ]
 
 
 @contextmanager
