@@ -192,19 +192,19 @@ class Rolling:
 
     def observe(self, outcome: Pass) -> None:
         """Say what is known of a base at the end of a pass that did not act on it, or changed it."""
-        there, hold = outcome.statefulset, _hold(outcome)
-        as_told = outcome.rolling is not None and _told_hold(outcome) == hold == _Hold()
-        if as_told and outcome.waiting is None and outcome.rolled_from is there:
+        there, hold, decided = outcome.statefulset, _hold(outcome), outcome.rolling
+        free = decided is not None and not (decided.stalled or decided.facts.blocked) and hold == _Hold()
+        if free and outcome.waiting is None and outcome.rolled_from is there:
             return  # nothing has changed since
         if outcome.references is None or there is None or there.runs is None:
             self._rollouts.remove(outcome.key)
             return
-        if outcome.rolling is None:
+        if decided is None:
             self._asked.pop(outcome.key, None)
         if hold != _Hold():
             # What was asked for in this pass was refused, or not asked for at all.
             self._begun.pop(outcome.key, None)
-        known = outcome.rolling.roll if outcome.rolling is not None else outcome.told_roll
+        known = decided.roll if decided is not None else outcome.told_roll
         base = self._base(outcome, there, known, hold)
         if known is not None and never_given(base.facts, known):
             # Tried at every pass: the time that it may take begins when it is given its template.

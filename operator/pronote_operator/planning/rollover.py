@@ -302,7 +302,7 @@ def _archiving(wish: Wish, facts: RollFacts, roll: Roll, now: datetime) -> Step:
     if facts.archive is ArchiveState.TAKEN:
         return _restart(facts, roll, now)
     if _cannot_archive(facts, now):
-        return _ended_untouched(roll, now, "No archive could be taken of what is in service, so nothing was changed")
+        return _rolled_back(roll, now, "No archive could be taken of what is in service, so nothing was changed")
     assert roll.snapshot is not None, "a roll that archives has named its archive"
     return Step(AskArchive(archive_kind(roll), roll.snapshot), roll)
 
@@ -317,7 +317,7 @@ def _restarting(wish: Wish, facts: RollFacts, roll: Roll, now: datetime) -> Step
     ends = roll.restarted + wish.deadline
     archived = facts.archive is ArchiveState.TAKEN
     if never_given(facts, roll) and archived and facts.has_pod and now >= roll.started + ARCHIVE_TIME:
-        return _ended_untouched(roll, now, "What it was to be restarted with was refused, so nothing was changed")
+        return _rolled_back(roll, now, "What it was to be restarted with was refused, so nothing was changed")
     if facts.template.runs != roll.to:
         # Killed between the note and the change of the template, or somebody changed it since.
         return Step(Restart(_forward(facts, roll)), replace(roll, restarted=now, ready=None))
@@ -345,20 +345,17 @@ def _rolling_back(wish: Wish, facts: RollFacts, roll: Roll, now: datetime) -> St
     there = facts.template
     if there.runs != back.runs or (back.restore is not None and there.restore != back.restore):
         return Step(RollBack(back), replace(roll, restarted=now, ready=None))
-    ended = replace(roll, phase=RollPhase.ROLLED_BACK, completed=now)
     if facts.ready and facts.answer == (roll.from_.version, roll.from_.school_year):
-        if facts.not_restored is not None:
-            # Without it the former release runs on what the other one has left.
-            return Step(RolledBack(), replace(ended, message=f"{roll.message}; {facts.not_restored}"))
-        return Step(RolledBack(), ended)
+        # Where it was not restored the former release runs on what the other one has left.
+        return _rolled_back(roll, now, "; ".join(filter(None, (roll.message, facts.not_restored))))
     ends = roll.restarted + wish.deadline
     if now < ends:
         return Step(Wait(ends), roll)
     # It goes back once. What is wrong now is told by Ready; the others need not wait for it.
-    return Step(RolledBack(), replace(ended, message=f"{roll.message}; it is not in service again since it went back"))
+    return _rolled_back(roll, now, f"{roll.message}; it is not in service again since it went back")
 
 
-def _ended_untouched(roll: Roll, now: datetime, message: str) -> Step:
+def _rolled_back(roll: Roll, now: datetime, message: str) -> Step:
     return Step(RolledBack(), replace(roll, phase=RollPhase.ROLLED_BACK, completed=now, message=message))
 
 
