@@ -505,6 +505,9 @@ class World:
             self.template = replace(found.action.template, restore=restore)
             self.annotation = found.roll
             self.templates.append(self.template)
+        if self.has_pod != self.in_service:
+            # The roll is noted in the same write.
+            self.annotation = to_annotate(found.roll, self.annotation) or self.annotation
         self.has_pod = self.in_service
         if self.has_pod and before != (self.template, True):
             self.changed = self.now
