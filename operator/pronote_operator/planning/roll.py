@@ -99,10 +99,13 @@ def goes_back_from(request_id: str, roll: str) -> bool:
 
 
 def further(one: Roll | None, other: Roll | None) -> Roll | None:
-    """Of two records of a base's last roll, the one that knows more: the later roll, or the same one further on."""
+    """Of two records of a base's last roll, the one that knows more: the later roll, or the same one further on.
+
+    Where neither does, the other: the annotation is written before the status, with the pods that it tells of.
+    """
     if one is None or other is None:
         return one or other
-    return max(one, other, key=lambda roll: (roll.started, _ORDER[roll.phase], roll.ready is not None))
+    return max(other, one, key=lambda roll: (roll.started, _ORDER[roll.phase], roll.ready is not None))
 
 
 def roll_manifest(roll: Roll) -> dict[str, Any]:
