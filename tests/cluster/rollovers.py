@@ -3,16 +3,17 @@
 A run without a kill tells which writes and which requests to agents there are. In other runs, side by side with it, the
 operator is killed at each of them: before the API server or the agent sees it, and after they answered and before the
 operator learns. A rollover takes too long to be run for each, so one run is killed many times, at points that lie
-apart: those of one path go round the runs.
+apart: those of one path go round the runs. What was not reached so is made up for by runs with one kill.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -174,6 +175,20 @@ def ordeals(runs: int) -> list[Ordeal]:
         Ordeal(points[number::runs], [*own, *(one for one in twice if number % 2 == 0 and one not in own)])
         for number, own in enumerate(spread)
     ]
+
+
+def unreached(step: Step, fired: Sequence[Point | Asked], count: int) -> list[Ordeal]:
+    """So many runs that are killed once each, at the first steps of this sort that are not among the fired.
+
+    Until its only kill a run is as one without: the step comes, which it need not after others.
+    """
+    where, what, when = step
+
+    def at(nth: int) -> Point | Asked:
+        return Asked(where, what, nth, when) if where else Point(what, nth, when)
+
+    free = itertools.islice((moment for nth in itertools.count(1) if (moment := at(nth)) not in fired), count)
+    return [Ordeal(points=[one]) if isinstance(one, Point) else Ordeal(deaths=[one]) for one in free]
 
 
 @contextmanager

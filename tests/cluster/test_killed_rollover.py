@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -16,12 +15,14 @@ import pytest
 
 from tests.cluster.audit import AuditLog
 from tests.cluster.normalised import differences
-from tests.cluster.rollovers import BAD, GOOD, Ordeal, Outcome, Step, ordeals, places, roll_over
+from tests.cluster.rollovers import BAD, GOOD, Ordeal, Outcome, Step, ordeals, places, roll_over, unreached
 from tests.cluster.stage import Stage
 from tests.cluster.trial_image import REFUSED_UAI
 
 RUNS = 4
-"""With kills, beside the one without."""
+"""With many kills, beside the one without."""
+ROUNDS = 3
+"""Of runs with one kill each, at what the others have missed."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,20 @@ class Rollovers:
     undisturbed: Outcome
     killed: list[Outcome]
 
+    @property
+    def missed(self) -> dict[Step, tuple[int, int]]:
+        """How many steps of a sort there were without a kill, and kills, where these are fewer.
+
+        By their number, since a kill makes for more of the same. A status may have one less: from run to run there is
+        one more or less, as what is told meets in one write.
+        """
+        kills = sum((one.kills for one in self.killed), Counter[Step]())
+        return {
+            step: (count, kills[step])
+            for step, count in self.undisturbed.steps.items()
+            if kills[step] < count - step[1].endswith("/status")
+        }
+
 
 @pytest.fixture(scope="module")
 def rollovers(
@@ -39,21 +54,30 @@ def rollovers(
     trial_image: str,
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
-) -> Iterator[Rollovers]:
-    """All at the same time: each mostly waits for its pods."""
+) -> Rollovers:
+    """All of a round at the same time: each mostly waits for its pods."""
     began = time.monotonic()
-    with places(stage, audit, tmp_path_factory.mktemp("rollovers"), trial_image, REFUSED_UAI, RUNS + 1) as made:
-        with ThreadPoolExecutor(RUNS + 1) as pool:
-            undisturbed, *killed = pool.map(roll_over, made, [Ordeal(), *ordeals(RUNS)])
-        capture = request.config.pluginmanager.getplugin("capturemanager")
-        with capture.global_and_fixture_disabled():
-            requests = sum(one.when == "before" for one in undisturbed.asked)
-            print(
-                f"\nrollover: {len(undisturbed.writes)} writes, {requests} requests to agents, "
-                f"{undisturbed.seconds:.0f} s; {sum(len(one.killed) for one in killed)} kills in {RUNS} runs of "
-                f"{', '.join(f'{one.seconds:.0f}' for one in killed)} s; {time.monotonic() - began:.0f} s in all"
-            )
-        yield Rollovers(undisturbed, killed)
+
+    def lived(through: list[Ordeal]) -> list[Outcome]:
+        folder, runs = tmp_path_factory.mktemp("rollovers"), len(through)
+        with places(stage, audit, folder, trial_image, REFUSED_UAI, runs) as made, ThreadPoolExecutor(runs) as pool:
+            return list(pool.map(roll_over, made, through))
+
+    undisturbed, *killed = lived([Ordeal(), *ordeals(RUNS)])
+    rollovers = Rollovers(undisturbed, killed)
+    # In a run with many kills a step may never come, or two of them at once: what no run was killed at gets its own.
+    while rollovers.missed and len(killed) < RUNS * (1 + ROUNDS):
+        fired = [at for one in killed for at in one.killed]
+        wanted = [(step, count - kills) for step, (count, kills) in rollovers.missed.items()]
+        killed += lived([single for step, lack in wanted for single in unreached(step, fired, lack)][:RUNS])
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        requests = sum(one.when == "before" for one in undisturbed.asked)
+        print(
+            f"\nrollover: {len(undisturbed.writes)} writes, {requests} requests to agents, "
+            f"{undisturbed.seconds:.0f} s; {sum(len(one.killed) for one in killed)} kills in {len(killed)} runs of "
+            f"{', '.join(f'{one.seconds:.0f}' for one in killed)} s; {time.monotonic() - began:.0f} s in all"
+        )
+    return rollovers
 
 
 def test_an_undisturbed_rollover_restarts_one_base_once_and_the_other_there_and_back(rollovers: Rollovers) -> None:
@@ -85,13 +109,8 @@ def test_killed_at_any_step_no_base_is_rolled_twice(rollovers: Rollovers) -> Non
 
 
 def test_it_was_killed_at_every_step(rollovers: Rollovers) -> None:
-    steps, kills = rollovers.undisturbed.steps, sum((one.kills for one in rollovers.killed), Counter[Step]())
-    assert steps, "there are some"
-    # By their number, since a kill makes for more of the same. Of two kills at once one does not count: a status, which
-    # is written often, may have one less.
-    missed = {
-        step: (count, kills[step]) for step, count in steps.items() if kills[step] < count - step[1].endswith("/status")
-    }
-    assert not missed, "steps there are, and kills"
+    assert rollovers.undisturbed.steps, "there are some"
+    assert not rollovers.missed, "steps there are, and kills"
     for one in rollovers.killed:
-        assert 1 < one.lives <= len(one.killed) + 1
+        # One that was to be killed at a step that did not come lives once.
+        assert bool(one.killed) < one.lives <= len(one.killed) + 1
