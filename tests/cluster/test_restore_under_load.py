@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import re
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,14 +83,19 @@ def test_a_school_that_goes_on_writing_gets_back_a_snapshot_whole(
 
     gap = longest_gap(rows[asked:])
     again = _first_after_gap(rows[asked:])
-    quick, slow = _latencies(rows[:asked], _windows(operator, since=rows[0].sentTime))
-    p99, p99_meanwhile = percentile(quick, 0.99), percentile(slow, 0.99)
+    quick, *each = _latencies(rows[:asked], _windows(operator, since=rows[0].sentTime))
+    slow = [latency for one in each for latency in one]
+    p99 = percentile(quick, 0.99)
+    # Of each snapshot, and of these the one in the middle: what a snapshot does to writers shows in most of them. A
+    # stall of the machine shows in one, and is longer for all eight Clients at once: of all together more than 1 %.
+    p99_meanwhile = statistics.median(percentile(one, 0.99) for one in each)
     must = [row for row in acknowledged(rows) if row.answeredTime < moment or row.sentTime >= again]
     must_not = [row for row in rows if moment + MOMENT_SECONDS <= row.sentTime and row.answeredTime < again]
     with capsys.disabled():
         print(
             f"\np99 without {p99 * 1000:.1f} ms ({len(quick)} absences), while a snapshot runs "
-            f"{p99_meanwhile * 1000:.1f} ms ({len(slow)}); gap {gap:.1f} s; rows {len(kept)}: {len(must)} that must be "
+            f"{p99_meanwhile * 1000:.1f} ms ({len(each)} snapshots; all {len(slow)} together "
+            f"{percentile(slow, 0.99) * 1000:.1f} ms); gap {gap:.1f} s; rows {len(kept)}: {len(must)} that must be "
             f"there, {len(must_not)} that must not"
         )
     assert len(set(kept)) == len(kept), "none is there twice"
@@ -127,14 +133,19 @@ def _windows(operator: OperatorProcess, since: float) -> list[Window]:
     return [window for window in windows if window.begin > since]
 
 
-def _latencies(rows: Sequence[Written], windows: Sequence[Window]) -> tuple[list[float], list[float]]:
-    """Seconds to each acknowledgement: of absences that met no snapshot, and of those that were under way in one."""
+def _latencies(rows: Sequence[Written], windows: Sequence[Window]) -> list[list[float]]:
+    """Seconds to each acknowledgement: of absences that met no snapshot, then of those that were under way in each."""
     quick: list[float] = []
-    slow: list[float] = []
+    each: list[list[float]] = [[] for _ in windows]
     for row in acknowledged(rows):
-        met = any(row.sentTime < window.end and window.begin < row.answeredTime for window in windows)
-        (slow if met else quick).append(row.latency)
-    return quick, slow
+        met = [
+            one
+            for one, window in zip(each, windows, strict=True)
+            if row.sentTime < window.end and window.begin < row.answeredTime
+        ]
+        for one in met or [quick]:
+            one.append(row.latency)
+    return [quick, *(one for one in each if one)]
 
 
 def _first_after_gap(rows: Sequence[Written]) -> float:

@@ -93,7 +93,7 @@ class Rollouts:
     def unseen(self, channel: str) -> int:
         """How many bases are still to be looked at since the channel changed.
 
-        None once `PATIENCE_SECONDS` have passed: a base whose passes fail must not hold up all others for ever.
+        0 once `PATIENCE_SECONDS` have passed: a base whose passes fail must not hold up all others for ever.
         """
         unseen = self._unseen.get(channel)
         if not unseen or (self._clock() - self._changed[channel]).total_seconds() >= PATIENCE_SECONDS:
