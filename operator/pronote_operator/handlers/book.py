@@ -8,9 +8,7 @@ a reconcile with nothing to do sends no request.
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +16,7 @@ from typing import Any
 from pronote_operator.builders.names import LABEL_BASE, LABEL_PUBLICATION
 from pronote_operator.cluster.kinds import CHILD_KINDS, WEB_KINDS, Kind
 from pronote_operator.handlers.keys import Key, base_key, publication_key
+from pronote_operator.handlers.packing import packed, unpacked
 from pronote_operator.planning.dropped import is_our_apply
 
 ChildId = tuple[str, str]
@@ -44,7 +43,7 @@ class Child:
         """The body to judge, given away once."""
         if self.body is None:
             return None
-        body: dict[str, Any] = json.loads(zlib.decompress(self.body))
+        body = unpacked(self.body)
         self.body = None
         return body
 
@@ -59,7 +58,7 @@ class Child:
                 for entry in metadata["managedFields"] or ()
             ]
             body = {**body, "metadata": {**metadata, "managedFields": managers}}
-        self.body = zlib.compress(json.dumps(body, separators=(",", ":")).encode(), 1)
+        self.body = packed(body)
 
 
 class ChildBook:

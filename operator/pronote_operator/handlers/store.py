@@ -6,13 +6,12 @@ twentieth.
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pronote_operator.handlers.keys import Key
+from pronote_operator.handlers.packing import packed, unpacked
 
 _NOISE = ("managedFields", "selfLink")
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -32,7 +31,7 @@ class ObjectStore:
         if known is not None and version <= known[0]:
             return False
         self._counts[key.kind] += known is None
-        self._bodies[key] = (version, _packed(_kept(body)))
+        self._bodies[key] = (version, packed(_kept(body)))
         return True
 
     def put_status(self, key: Key, answer: dict[str, Any]) -> None:
@@ -48,15 +47,12 @@ class ObjectStore:
         if _without_status(kept) == _without_status(body):
             self.put(key, answer)
         else:
-            self._bodies[key] = (known[0], _packed({**body, "status": kept["status"]}))
+            self._bodies[key] = (known[0], packed({**body, "status": kept["status"]}))
 
     def get(self, key: Key) -> dict[str, Any] | None:
         """A fresh copy of the body, or None."""
         known = self._bodies.get(key)
-        if known is None:
-            return None
-        body: dict[str, Any] = json.loads(zlib.decompress(known[1]))
-        return body
+        return None if known is None else unpacked(known[1])
 
     def is_newest(self, key: Key, body: Mapping[str, Any]) -> bool:
         """Whether nothing newer is known than a body that was got before."""
@@ -97,10 +93,6 @@ def _kept(body: dict[str, Any]) -> dict[str, Any]:
         annotations = {k: v for k, v in metadata["annotations"].items() if k != _LAST_APPLIED}
         metadata["annotations"] = annotations
     return {"metadata": metadata, "spec": body.get("spec", {}), "status": body.get("status", {})}
-
-
-def _packed(kept: dict[str, Any]) -> bytes:
-    return zlib.compress(json.dumps(kept, separators=(",", ":"), ensure_ascii=False).encode(), 1)
 
 
 def _without_status(kept: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
