@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.cluster.audit import AuditLog
+from tests.cluster.killing import TRIES
 from tests.cluster.normalised import differences
 from tests.cluster.rollovers import BAD, GOOD, Ordeal, Outcome, Step, ordeals, places, roll_over, unreached
 from tests.cluster.stage import Stage
@@ -21,8 +22,6 @@ from tests.cluster.trial_image import REFUSED_UAI
 
 RUNS = 4
 """With many kills, beside the one without."""
-ROUNDS = 3
-"""Of runs with one kill each, at what the others have missed."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,9 @@ def rollovers(
     undisturbed, *killed = lived([Ordeal(), *ordeals(RUNS)])
     rollovers = Rollovers(undisturbed, killed)
     # In a run with many kills a step may never come, or two of them at once: what no run was killed at gets its own.
-    while rollovers.missed and len(killed) < RUNS * (1 + ROUNDS):
+    for _ in range(TRIES):
+        if not rollovers.missed:
+            break
         fired = [at for one in killed for at in one.killed]
         wanted = [(step, count - kills) for step, (count, kills) in rollovers.missed.items()]
         killed += lived([single for step, lack in wanted for single in unreached(step, fired, lack)][:RUNS])

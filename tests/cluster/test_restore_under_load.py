@@ -134,17 +134,16 @@ def _windows(operator: OperatorProcess, since: float) -> list[Window]:
 
 
 def _latencies(rows: Sequence[Written], windows: Sequence[Window]) -> list[list[float]]:
-    """Seconds to each acknowledgement: of absences that met no snapshot, then of those that were under way in each."""
+    """Seconds to each acknowledgement: of absences that met no snapshot, then of those under way in each; each once."""
     quick: list[float] = []
     each: list[list[float]] = [[] for _ in windows]
     for row in acknowledged(rows):
-        met = [
+        met = (
             one
             for one, window in zip(each, windows, strict=True)
             if row.sentTime < window.end and window.begin < row.answeredTime
-        ]
-        for one in met or [quick]:
-            one.append(row.latency)
+        )
+        next(met, quick).append(row.latency)
     return [quick, *(one for one in each if one)]
 
 
